@@ -1,0 +1,103 @@
+// The addon's table of contents. What each function takes and gives is documented in src/native/binding.ts.
+#include <cstdlib>
+
+#include "env_data.h"
+#include "queue.h"
+#include "request_bindings.h"
+#include "session_bindings.h"
+#include "slab_pool.h"
+
+namespace tensorgate {
+
+namespace {
+
+Napi::Value OpenLibrary(const Napi::CallbackInfo& info) {
+  const std::string error = OpenTensorFlow(info[0].ToString().Utf8Value());
+  if (!error.empty()) throw Napi::Error(info.Env(), MakeError(info.Env(), {code::kUnavailable, error}));
+  return Napi::String::New(info.Env(), tf.TF_Version());
+}
+
+Napi::Value CreateQueue(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), QueueTable::Get().Create());
+}
+
+void CloseQueue(const Napi::CallbackInfo& info) {
+  if (const auto queue = QueueTable::Get().Find(info[0].ToNumber())) queue->Close();
+}
+
+void RemoveQueue(const Napi::CallbackInfo& info) { QueueTable::Get().Remove(info[0].ToNumber()); }
+
+Napi::Value QueueLength(const Napi::CallbackInfo& info) {
+  const auto queue = QueueTable::Get().Find(info[0].ToNumber());
+  return Napi::Number::New(info.Env(), queue ? static_cast<double>(queue->waiting()) : 0);
+}
+
+void SetMemoryBudget(const Napi::CallbackInfo& info) {
+  SetTensorMemoryBudget(static_cast<size_t>(info[0].ToNumber().DoubleValue()));
+}
+
+Napi::Value MemoryStats(const Napi::CallbackInfo& info) {
+  const SlabStats stats = TensorMemoryStats();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result["usedBytes"] = static_cast<double>(stats.used_bytes);
+  result["idleBytes"] = static_cast<double>(stats.idle_bytes);
+  result["budgetBytes"] = static_cast<double>(stats.budget_bytes);
+  return result;
+}
+
+Napi::Value DataTypes(const Napi::CallbackInfo& info) {
+  auto list = Napi::Array::New(info.Env(), kDataTypes.size());
+  for (uint32_t i = 0; i < kDataTypes.size(); i++) {
+    Napi::Object row = Napi::Object::New(info.Env());
+    row["dtype"] = static_cast<int>(kDataTypes[i].dtype);
+    row["name"] = kDataTypes[i].name;
+    row["byteSize"] = static_cast<double>(kDataTypes[i].size);
+    list[i] = row;
+  }
+  return list;
+}
+
+// Ends the process without waiting for workers: for the one case where a run outlasts the drain limit.
+void ExitNow(const Napi::CallbackInfo& info) { std::_Exit(info[0].ToNumber().Int32Value()); }
+
+void ExportRaw(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
+}  // namespace
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  EnvData::Attach(env);
+
+  exports["openLibrary"] = Napi::Function::New(env, OpenLibrary);
+  exports["dataTypes"] = Napi::Function::New(env, DataTypes);
+
+  exports["loadSession"] = Napi::Function::New(env, LoadSession);
+  exports["releaseSession"] = Napi::Function::New(env, ReleaseSession);
+  exports["prepareSignature"] = Napi::Function::New(env, PrepareSignature);
+  exports["removeSignature"] = Napi::Function::New(env, RemoveSignature);
+
+  exports["createQueue"] = Napi::Function::New(env, CreateQueue);
+  exports["closeQueue"] = Napi::Function::New(env, CloseQueue);
+  exports["removeQueue"] = Napi::Function::New(env, RemoveQueue);
+  exports["queueLength"] = Napi::Function::New(env, QueueLength);
+  ExportRaw(env, exports, "serve", ServeQueue);
+
+  ExportRaw(env, exports, "attach", Attach);
+  ExportRaw(env, exports, "submit", Submit);
+  ExportRaw(env, exports, "submitJson", SubmitJson);
+  ExportRaw(env, exports, "cancel", Cancel);
+  ExportRaw(env, exports, "copyOutput", CopyOutput);
+
+  exports["setMemoryBudget"] = Napi::Function::New(env, SetMemoryBudget);
+  exports["memoryStats"] = Napi::Function::New(env, MemoryStats);
+  exports["exitNow"] = Napi::Function::New(env, ExitNow);
+  return exports;
+}
+
+}  // namespace tensorgate
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return tensorgate::Init(env, exports); }
+NODE_API_MODULE(tensorgate, InitAddon)

@@ -1,0 +1,62 @@
+// Where a JavaScript environment takes delivery of its finished requests: one wake-up of its loop for all that is done.
+//
+//   worker --Complete()--> done_ --one threadsafe call--> Drain() on the loop --records--> mailbox --> JavaScript
+//
+// The mailbox is one ArrayBuffer that JavaScript reads as 8-byte numbers, so that a finished request costs no JavaScript
+// objects and no call per field. A record, in words (float64 unless said):
+//   0 words of this record      1 request id      2 code (0: good)      3 queue time, µs      4 run time, µs
+//   5 outputs, or for an error the bytes of its message, which begin at word 6
+//   then for each output: dtype, rank, bytes, place of the bytes in the mailbox (-1: ask CopyOutput), dims …
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "napi_setup.h"
+#include "request.h"
+
+namespace tensorgate {
+
+// One per environment that has called attach(). Shared with its requests in flight; after Close() they are dropped.
+class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
+ public:
+  // On the environment's loop. `mailbox` is a Float64Array, `callback` is called with the number of records in it.
+  CompletionPort(napi_env env, napi_value mailbox, napi_value callback);
+  CompletionPort(const CompletionPort&) = delete;
+  CompletionPort& operator=(const CompletionPort&) = delete;
+
+  // Any thread. Takes the request over.
+  void Complete(std::unique_ptr<Request> request);
+
+  // On the loop: the loop must stay alive while requests are in flight.
+  void RequestSubmitted();
+
+  // On the loop, during the callback only: the bytes of an output of the record at `record` (0 is the first).
+  Status CopyOutput(uint32_t record, uint32_t output, uint8_t* target, size_t room) const;
+
+  // On the loop, from the environment's clean-up hook: nothing is delivered after it.
+  void Close();
+
+ private:
+  static void OnWakeUp(napi_env env, napi_value, void* context, void*);
+  void Drain(napi_env env);
+  bool Write(const Request& request, size_t* position) const;
+  void Deliver(napi_env env, std::vector<std::unique_ptr<Request>> records);
+
+  // Of the loop's thread only.
+  napi_env env_;
+  double* words_ = nullptr;
+  size_t word_count_ = 0;
+  napi_ref mailbox_ = nullptr;
+  napi_ref callback_ = nullptr;
+  size_t in_flight_ = 0;
+  std::vector<std::unique_ptr<Request>> delivering_;
+
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::unique_ptr<Request>> done_;
+  bool scheduled_ = false;
+  napi_threadsafe_function wake_up_ = nullptr;  // null once closed
+};
+
+}  // namespace tensorgate

@@ -1,0 +1,25 @@
+// What belongs to one JavaScript environment (the main thread or a worker); all else in the addon is process-wide.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "completion_port.h"
+
+namespace tensorgate {
+
+// Made when an environment loads the addon, freed by its clean-up hook on its own thread. Sessions and signatures that
+// the environment still holds then are given back.
+class EnvData {
+ public:
+  static EnvData* Of(napi_env env);
+  static void Attach(napi_env env);
+
+  std::shared_ptr<CompletionPort> port;  // null until attach()
+  std::vector<int> sessions;
+
+ private:
+  static void CleanUp(void* data);
+};
+
+}  // namespace tensorgate

@@ -1,0 +1,54 @@
+// What waits for a device: requests go in on the loop's thread, workers take them out.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "request.h"
+
+namespace tensorgate {
+
+// Process-wide, shared by the environments that submit to it and the workers that serve it. FIFO. A request leaves it
+// by being taken, by its deadline passing, by being cancelled or by Close(): each way ends in its completion port.
+class DeviceQueue {
+ public:
+  // Refuses with UNAVAILABLE, through the request's own port, once the queue is closed.
+  void Submit(std::unique_ptr<Request> request);
+
+  // Waits up to `idle` for a request that is still wanted. Null when there was none.
+  std::unique_ptr<Request> Take(std::chrono::milliseconds idle);
+
+  // Drops the request of that port and number if it still waits (it completes as CANCELLED). False if it is gone.
+  bool Cancel(const CompletionPort* port, uint32_t id);
+
+  // Refuses what waits and what comes; wakes all workers, whose Take() returns null at once from now on.
+  void Close();
+  bool closed();
+  size_t waiting();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable not_empty_;
+  std::deque<std::unique_ptr<Request>> requests_;
+  size_t idle_workers_ = 0;
+  bool closed_ = false;
+};
+
+// The process' queues by number. Locked, never destroyed.
+class QueueTable {
+ public:
+  static QueueTable& Get();
+  int Create();
+  void Remove(int id);
+  std::shared_ptr<DeviceQueue> Find(int id);
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<int, std::shared_ptr<DeviceQueue>> queues_;
+  int next_id_ = 1;
+};
+
+}  // namespace tensorgate

@@ -1,0 +1,65 @@
+// One predict call on its way: submitted by an environment's loop, run by a worker, delivered back to the loop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "codec/json_tensor.h"
+#include "encoded_input.h"
+#include "signature.h"
+#include "status.h"
+#include "tensor.h"
+
+namespace tensorgate {
+
+class CompletionPort;
+using Clock = std::chrono::steady_clock;
+
+// Numbers shared with src/tensor/predict-request.ts.
+enum class OutputFormat { kRaw = 0, kTypedFields = 1 };
+
+// An output in the form its door wants it: a view of the tensor's own memory, or text made from it.
+struct Output {
+  TF_DataType dtype = TF_FLOAT;
+  std::vector<int64_t> dims;
+  TensorPtr tensor;  // keeps the memory of `bytes`, if it is not `text`
+  std::string text;
+  bool is_text = false;
+
+  std::string_view bytes() const;
+};
+
+// Has one owner at any time: the queue, then the worker that runs it, then the completion port. Owns all its memory, so
+// that no JavaScript object has to live for it.
+struct Request {
+  uint32_t id = 0;
+  std::shared_ptr<CompletionPort> port;
+  std::shared_ptr<Signature> signature;  // for JSON known once it is parsed
+  OutputFormat format = OutputFormat::kRaw;
+  Clock::time_point deadline = Clock::time_point::max();
+  Clock::time_point submitted;
+
+  // What came over the wire: inputs in the signature's order, those in `encoded` not decoded yet …
+  std::vector<EncodedInput> encoded;
+  std::vector<TensorPtr> inputs;
+  std::vector<uint32_t> wanted_outputs;  // ascending indexes into the signature's outputs; empty: all
+  // … or a JSON body, which names its signature itself.
+  bool is_json = false;
+  int json_session_id = 0;
+  Slab json_body;
+  JsonLayout json_layout = JsonLayout::kRow;
+
+  // What goes back.
+  Status status;
+  std::vector<Output> outputs;
+  int64_t queue_micros = 0;
+  int64_t run_micros = 0;
+};
+
+// Decodes what is not decoded, runs the model, brings the outputs into their form; sets request->status. All work that
+// grows with the tensors' size happens here, on the worker. Never throws.
+void Execute(Request* request);
+
+}  // namespace tensorgate

@@ -1,0 +1,140 @@
+#include "request_bindings.h"
+
+#include <array>
+#include <new>
+
+#include "env_data.h"
+#include "queue.h"
+#include "serve.h"
+#include "submission.h"
+
+namespace tensorgate {
+
+namespace {
+
+// The arguments of one call; missing ones are undefined.
+template <size_t N>
+class Arguments {
+ public:
+  Arguments(napi_env env, napi_callback_info info) : env_(env) {
+    size_t count = N;
+    napi_get_cb_info(env, info, &count, values_.data(), nullptr, nullptr);
+  }
+  napi_value operator[](size_t index) const { return values_[index]; }
+  double Number(size_t index) const {
+    double number = 0;
+    napi_get_value_double(env_, values_[index], &number);
+    return number;
+  }
+  int32_t Int(size_t index) const {
+    int32_t number = 0;
+    napi_get_value_int32(env_, values_[index], &number);
+    return number;
+  }
+  // The elements of a typed array; empty for anything else.
+  template <typename T>
+  std::span<T> Array(size_t index, napi_typedarray_type wanted) const {
+    napi_typedarray_type type;
+    size_t length = 0;
+    void* data = nullptr;
+    napi_value buffer;
+    size_t offset = 0;
+    if (napi_get_typedarray_info(env_, values_[index], &type, &length, &data, &buffer, &offset) != napi_ok) return {};
+    if (type != wanted) return {};
+    return {static_cast<T*>(data), length};
+  }
+
+ private:
+  napi_env env_;
+  std::array<napi_value, N> values_{};
+};
+
+std::unique_ptr<Request> NewRequest(EnvData* data, int32_t id) {
+  auto request = std::make_unique<Request>();
+  request->id = static_cast<uint32_t>(id);
+  request->port = data->port;
+  return request;
+}
+
+// Fills the request by `read`, then queues it. All errors become JavaScript's; the request is then gone.
+template <typename Read>
+void SubmitTo(napi_env env, int queue_id, int32_t request_id, Read read) {
+  EnvData* data = EnvData::Of(env);
+  const auto queue = QueueTable::Get().Find(queue_id);
+  if (!queue || !data->port) return Throw(env, {code::kInternal, "There is no such queue, or attach() was not called."});
+  try {
+    auto request = NewRequest(data, request_id);
+    const Status status = read(request.get());
+    if (!status.ok()) return Throw(env, status);
+    data->port->RequestSubmitted();
+    queue->Submit(std::move(request));
+  } catch (const std::bad_alloc&) {
+    Throw(env, NoMemory());
+  }
+}
+
+}  // namespace
+
+napi_value Attach(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  EnvData::Of(env)->port = std::make_shared<CompletionPort>(env, arguments[0], arguments[1]);
+  return nullptr;
+}
+
+napi_value Submit(napi_env env, napi_callback_info info) {
+  const Arguments<5> arguments(env, info);
+  SubmitTo(env, arguments.Int(0), arguments.Int(2), [&](Request* request) -> Status {
+    request->signature = SignatureTable::Get().Find(arguments.Int(1));
+    if (!request->signature) return {code::kUnavailable, "The model was unloaded while the request came in."};
+    return ReadSubmission(arguments.Array<const double>(3, napi_float64_array),
+                          arguments.Array<const uint8_t>(4, napi_uint8_array), request);
+  });
+  return nullptr;
+}
+
+napi_value SubmitJson(napi_env env, napi_callback_info info) {
+  const Arguments<5> arguments(env, info);
+  SubmitTo(env, arguments.Int(0), arguments.Int(2), [&](Request* request) -> Status {
+    request->is_json = true;
+    request->json_session_id = arguments.Int(1);
+    request->deadline = DeadlineIn(arguments.Number(3));
+    const auto body = arguments.Array<const uint8_t>(4, napi_uint8_array);
+    request->json_body = Slab(body.size());
+    std::copy(body.begin(), body.end(), request->json_body.data());
+    return {};
+  });
+  return nullptr;
+}
+
+napi_value Cancel(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  const auto queue = QueueTable::Get().Find(arguments.Int(0));
+  const auto port = EnvData::Of(env)->port;
+  napi_value result;
+  napi_get_boolean(env, queue && queue->Cancel(port.get(), static_cast<uint32_t>(arguments.Int(1))), &result);
+  return result;
+}
+
+napi_value CopyOutput(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  const auto target = arguments.Array<uint8_t>(2, napi_uint8_array);
+  const double offset = arguments.Number(3);
+  const auto port = EnvData::Of(env)->port;
+  if (!port || !(offset >= 0 && offset <= static_cast<double>(target.size())))
+    return Throw(env, {code::kInternal, "The output does not fit the memory it is copied to."}), nullptr;
+  const auto begin = static_cast<size_t>(offset);
+  const Status status = port->CopyOutput(static_cast<uint32_t>(arguments.Int(0)), static_cast<uint32_t>(arguments.Int(1)),
+                                         target.data() + begin, target.size() - begin);
+  if (!status.ok()) Throw(env, status);
+  return nullptr;
+}
+
+napi_value ServeQueue(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  const auto queue = QueueTable::Get().Find(arguments.Int(0));
+  napi_value again;
+  napi_get_boolean(env, queue && Serve(*queue, std::chrono::milliseconds(arguments.Int(1))), &again);
+  return again;
+}
+
+}  // namespace tensorgate

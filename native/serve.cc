@@ -1,0 +1,25 @@
+#include "serve.h"
+
+#include "completion_port.h"
+
+namespace tensorgate {
+
+namespace {
+
+constexpr std::chrono::seconds kLongestStay{1};
+
+}  // namespace
+
+bool Serve(DeviceQueue& queue, std::chrono::milliseconds idle) {
+  const auto leave = Clock::now() + kLongestStay;
+  while (Clock::now() < leave) {
+    std::unique_ptr<Request> request = queue.Take(idle);
+    if (!request) break;
+    Execute(request.get());
+    const auto port = request->port;
+    port->Complete(std::move(request));
+  }
+  return !queue.closed();
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,102 @@
+#include "session.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace tensorgate {
+
+namespace {
+
+constexpr std::array<std::string_view, 11> kV1ControlFlow = {
+    "Switch",    "Merge",    "Enter",    "Exit",    "NextIteration",    "LoopCond",
+    "RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration",
+};
+
+bool IsV1ControlFlow(std::string_view op) {
+  return std::find(kV1ControlFlow.begin(), kV1ControlFlow.end(), op) != kV1ControlFlow.end();
+}
+
+bool GraphHasV1ControlFlow(TF_Graph* graph) {
+  size_t position = 0;
+  while (TF_Operation* operation = tf.TF_GraphNextOperation(graph, &position))
+    if (IsV1ControlFlow(tf.TF_OperationOpType(operation))) return true;
+  return false;
+}
+
+// Whether a serialized FunctionDef has a node of such a type: NodeDef.op is field 2, so the bytes `0x12 <length> <name>`
+// stand in it. A match elsewhere (a node named so) only costs the faster executor.
+bool FunctionHasV1ControlFlow(std::string_view function_def) {
+  for (std::string_view op : kV1ControlFlow) {
+    std::string field = {0x12, static_cast<char>(op.size())};
+    if (function_def.find(field.append(op)) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+bool FunctionsHaveV1ControlFlow(TF_Graph* graph) {
+  const int count = tf.TF_GraphNumFunctions(graph);
+  std::vector<TF_Function*> functions(count);
+  TfStatus status;
+  tf.TF_GraphGetFunctions(graph, functions.data(), count, status.get());
+  bool found = false;
+  for (TF_Function* function : functions) {
+    TF_Buffer* def = tf.TF_NewBuffer();
+    if (!found) tf.TF_FunctionToFunctionDef(function, def, status.get());
+    if (!found && def->data) found = FunctionHasV1ControlFlow({static_cast<const char*>(def->data), def->length});
+    tf.TF_DeleteBuffer(def);
+    tf.TF_DeleteFunction(function);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* status) {
+  TfStatus tf_status;
+  std::shared_ptr<Session> session(new Session);
+  std::unique_ptr<TF_SessionOptions, void (*)(TF_SessionOptions*)> tf_options(tf.TF_NewSessionOptions(),
+                                                                              tf.TF_DeleteSessionOptions);
+  std::unique_ptr<TF_Buffer, void (*)(TF_Buffer*)> meta_graph(tf.TF_NewBuffer(), tf.TF_DeleteBuffer);
+  tf.TF_SetConfig(tf_options.get(), options.config.data(), options.config.size(), tf_status.get());
+  if (tf_status.ok()) {
+    std::vector<const char*> tags;
+    for (const std::string& tag : options.tags) tags.push_back(tag.c_str());
+    session->graph_ = tf.TF_NewGraph();
+    session->session_ = tf.TF_LoadSessionFromSavedModel(tf_options.get(), nullptr, options.directory.c_str(),
+                                                        tags.data(), static_cast<int>(tags.size()), session->graph_,
+                                                        meta_graph.get(), tf_status.get());
+  }
+  *status = tf_status.ToStatus();
+  if (!status->ok()) return nullptr;
+  session->meta_graph_.assign(static_cast<const char*>(meta_graph->data), meta_graph->length);
+  return session;
+}
+
+Session::~Session() {
+  TfStatus status;
+  if (session_) {
+    tf.TF_CloseSession(session_, status.get());
+    tf.TF_DeleteSession(session_, status.get());
+  }
+  if (graph_) tf.TF_DeleteGraph(graph_);
+}
+
+TF_Output Session::Find(std::string_view tensor_name) const {
+  TF_Output output{nullptr, 0};
+  std::string name(tensor_name);
+  if (const size_t colon = name.rfind(':'); colon != std::string::npos) {
+    const char* end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data() + colon + 1, end, output.index);
+    if (parsed.ec != std::errc() || parsed.ptr != end || output.index < 0) return output;
+    name.resize(colon);
+  }
+  TF_Operation* operation = tf.TF_GraphOperationByName(graph_, name.c_str());
+  if (operation && output.index < tf.TF_OperationNumOutputs(operation)) output.oper = operation;
+  return output;
+}
+
+bool Session::HasV1ControlFlow() const { return GraphHasV1ControlFlow(graph_) || FunctionsHaveV1ControlFlow(graph_); }
+
+}  // namespace tensorgate

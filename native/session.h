@@ -1,0 +1,47 @@
+// A loaded graph with its weights: TF_Session and TF_Graph with one owner.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "signature.h"
+#include "status.h"
+#include "tf_api.h"
+
+namespace tensorgate {
+
+struct SessionOptions {
+  std::string directory;          // of the SavedModel
+  std::vector<std::string> tags;  // exact set of the meta graph
+  std::string config;             // serialized ConfigProto
+};
+
+// Process-wide and shared: held by the session table, by each signature prepared on it and so by each request in
+// flight. Closed and freed on the thread that lets go last (a worker, at worst: closing does not wait for the loop).
+class Session {
+ public:
+  // Blocks for as long as the model takes to load. Any thread; no JavaScript.
+  static std::shared_ptr<Session> Load(const SessionOptions& options, Status* status);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  TF_Session* get() const { return session_; }
+  const std::string& meta_graph() const { return meta_graph_; }  // serialized MetaGraphDef
+
+  // The graph's tensor of that name (`op:0`; no `:index` means `:0`); oper is null if there is none.
+  TF_Output Find(std::string_view tensor_name) const;
+
+  // Whether the graph or a function of it has TF1 control flow (Switch, Merge, Enter …), which the single-threaded
+  // executor refuses.
+  bool HasV1ControlFlow() const;
+
+ private:
+  Session() = default;
+  TF_Graph* graph_ = nullptr;
+  TF_Session* session_ = nullptr;
+  std::string meta_graph_;
+};
+
+}  // namespace tensorgate

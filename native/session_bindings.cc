@@ -1,0 +1,122 @@
+#include "session_bindings.h"
+
+#include <algorithm>
+
+#include "env_data.h"
+#include "session_table.h"
+
+namespace tensorgate {
+
+namespace {
+
+// Off the event loop: a load takes from milliseconds to minutes.
+class LoadWorker : public Napi::AsyncWorker {
+ public:
+  LoadWorker(Napi::Env env, SessionOptions options)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), options_(std::move(options)) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  void Execute() override {
+    id_ = SessionTable::Get().Acquire(options_, &status_);
+    if (id_ == 0) return;
+    session_ = SessionTable::Get().Find(id_);
+    has_v1_control_flow_ = session_->HasV1ControlFlow();
+  }
+  void OnOK() override {
+    if (id_ == 0) return deferred_.Reject(MakeError(Env(), status_));
+    EnvData::Of(Env())->sessions.push_back(id_);
+    const std::string& meta_graph = session_->meta_graph();
+    Napi::Object result = Napi::Object::New(Env());
+    result["id"] = id_;
+    result["metaGraph"] = Napi::Buffer<char>::Copy(Env(), meta_graph.data(), meta_graph.size());
+    result["hasV1ControlFlow"] = has_v1_control_flow_;
+    deferred_.Resolve(result);
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  SessionOptions options_;
+  Status status_;
+  int id_ = 0;
+  std::shared_ptr<Session> session_;
+  bool has_v1_control_flow_ = false;
+};
+
+class ReleaseWorker : public Napi::AsyncWorker {
+ public:
+  ReleaseWorker(Napi::Env env, int id)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), id_(id) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+  void Execute() override { SessionTable::Get().Release(id_); }
+  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  int id_;
+};
+
+std::string Bytes(Napi::Value value) {
+  auto bytes = value.As<Napi::Uint8Array>();
+  return {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
+}
+
+// [{ alias, tensorName }, …]
+std::vector<SignatureTensor> TensorList(Napi::Value value) {
+  std::vector<SignatureTensor> tensors;
+  auto list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    auto item = list.Get(i).As<Napi::Object>();
+    tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value()});
+  }
+  return tensors;
+}
+
+Napi::Array TypesOf(Napi::Env env, std::span<const SignatureTensor> tensors) {
+  auto list = Napi::Array::New(env, tensors.size());
+  for (uint32_t i = 0; i < tensors.size(); i++) list[i] = static_cast<int>(tensors[i].dtype);
+  return list;
+}
+
+}  // namespace
+
+Napi::Value LoadSession(const Napi::CallbackInfo& info) {
+  auto given = info[0].As<Napi::Object>();
+  SessionOptions options{given.Get("directory").ToString().Utf8Value(), {}, Bytes(given.Get("config"))};
+  auto tags = given.Get("tags").As<Napi::Array>();
+  for (uint32_t i = 0; i < tags.Length(); i++) options.tags.push_back(tags.Get(i).ToString().Utf8Value());
+  auto* worker = new LoadWorker(info.Env(), std::move(options));
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+Napi::Value ReleaseSession(const Napi::CallbackInfo& info) {
+  const int id = info[0].ToNumber();
+  std::vector<int>& held = EnvData::Of(info.Env())->sessions;
+  const auto found = std::find(held.begin(), held.end(), id);
+  if (found == held.end()) throw Napi::Error::New(info.Env(), "This environment holds no session " + std::to_string(id));
+  held.erase(found);
+  auto* worker = new ReleaseWorker(info.Env(), id);
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {
+  const int session_id = info[0].ToNumber();
+  auto session = SessionTable::Get().Find(session_id);
+  if (!session) throw Napi::Error::New(info.Env(), "There is no session " + std::to_string(session_id));
+  Status status;
+  auto signature = Signature::Prepare(std::move(session), info[1].ToString().Utf8Value(), TensorList(info[2]),
+                                      TensorList(info[3]), &status);
+  if (!status.ok()) throw Napi::Error(info.Env(), MakeError(info.Env(), status));
+  Napi::Object result = Napi::Object::New(info.Env());
+  result["inputTypes"] = TypesOf(info.Env(), signature->inputs());
+  result["outputTypes"] = TypesOf(info.Env(), signature->outputs());
+  result["id"] = SignatureTable::Get().Add(session_id, std::move(signature));
+  return result;
+}
+
+void RemoveSignature(const Napi::CallbackInfo& info) { SignatureTable::Get().Remove(info[0].ToNumber()); }
+
+}  // namespace tensorgate

@@ -1,0 +1,17 @@
+// Sessions and signatures as JavaScript sees them.
+#pragma once
+
+#include "napi_setup.h"
+
+namespace tensorgate {
+
+// loadSession({ directory, tags, config }) -> Promise<{ id, metaGraph, hasV1ControlFlow }>
+Napi::Value LoadSession(const Napi::CallbackInfo& info);
+// releaseSession(id) -> Promise<void>
+Napi::Value ReleaseSession(const Napi::CallbackInfo& info);
+// prepareSignature(sessionId, name, inputs, outputs) -> { id, inputTypes, outputTypes }
+Napi::Value PrepareSignature(const Napi::CallbackInfo& info);
+// removeSignature(id)
+void RemoveSignature(const Napi::CallbackInfo& info);
+
+}  // namespace tensorgate

@@ -1,0 +1,70 @@
+#include "session_table.h"
+
+namespace tensorgate {
+
+namespace {
+
+std::string KeyOf(const SessionOptions& options) {
+  std::string key = options.directory;
+  for (const std::string& tag : options.tags) key.append(1, '\0').append(tag);
+  return key.append(2, '\0').append(options.config);
+}
+
+}  // namespace
+
+SessionTable& SessionTable::Get() {
+  static auto* table = new SessionTable;
+  return *table;
+}
+
+int SessionTable::Acquire(const SessionOptions& options, Status* status) {
+  const std::string key = KeyOf(options);
+  std::promise<Loaded> promise;
+  std::shared_future<Loaded> loaded;
+  int id = 0;
+  bool first = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto known = by_key_.find(key);
+    first = known == by_key_.end();
+    id = first ? next_id_++ : known->second;
+    if (first) {
+      by_key_[key] = id;
+      entries_[id] = {key, promise.get_future().share(), 0};
+    }
+    entries_[id].references++;
+    loaded = entries_[id].loaded;
+  }
+  if (first) {
+    Loaded result;
+    result.session = Session::Load(options, &result.status);
+    promise.set_value(std::move(result));
+  }
+  *status = loaded.get().status;
+  if (loaded.get().session) return id;
+  Release(id);
+  return 0;
+}
+
+void SessionTable::Release(int id) {
+  std::shared_future<Loaded> last;  // dies after the lock: closing a session takes its time
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || --entry->second.references > 0) return;
+  last = std::move(entry->second.loaded);
+  by_key_.erase(entry->second.key);
+  entries_.erase(entry);
+}
+
+std::shared_ptr<Session> SessionTable::Find(int id) {
+  std::shared_future<Loaded> loaded;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto entry = entries_.find(id);
+    if (entry == entries_.end()) return nullptr;
+    loaded = entry->second.loaded;
+  }
+  return loaded.get().session;
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,98 @@
+#include "signature.h"
+
+#include "session.h"
+
+namespace tensorgate {
+
+namespace {
+
+// TensorFlow numbers the reference types of TF1 variables 100 above what a run feeds or fetches for them.
+constexpr int kReferenceTypes = 100;
+
+Status Resolve(const Session& session, SignatureTensor* tensor, const char* role) {
+  tensor->output = session.Find(tensor->tensor_name);
+  if (!tensor->output.oper)
+    return {code::kInvalidArgument, std::string("Could not find ") + role + " '" + tensor->alias +
+                                        "': the graph has no tensor '" + tensor->tensor_name + "'."};
+  int dtype = tf.TF_OperationOutputType(tensor->output);
+  if (dtype > kReferenceTypes) dtype -= kReferenceTypes;
+  if (!IsServable(dtype))
+    return {code::kInvalidArgument, std::string("The ") + role + " '" + tensor->alias + "' (tensor '" +
+                                        tensor->tensor_name + "') is of type " + DataTypeName(dtype) +
+                                        ", which cannot be sent over a wire. Use a signature without it."};
+  tensor->dtype = static_cast<TF_DataType>(dtype);
+  return {};
+}
+
+}  // namespace
+
+std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, std::string name,
+                                              std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
+                                              Status* status) {
+  for (SignatureTensor& input : inputs)
+    if (*status = Resolve(*session, &input, "input"); !status->ok()) return nullptr;
+  for (SignatureTensor& output : outputs)
+    if (*status = Resolve(*session, &output, "output"); !status->ok()) return nullptr;
+  std::shared_ptr<Signature> signature(new Signature);
+  signature->session_ = std::move(session);
+  signature->name_ = std::move(name);
+  signature->inputs_ = std::move(inputs);
+  signature->outputs_ = std::move(outputs);
+  for (const SignatureTensor& input : signature->inputs_) {
+    signature->feeds_.push_back(input.output);
+    signature->json_inputs_.push_back({input.alias, input.dtype});
+  }
+  for (uint32_t i = 0; i < signature->outputs_.size(); i++) signature->all_outputs_.push_back(i);
+  return signature;
+}
+
+std::span<const uint32_t> Signature::FetchSet(std::span<const uint32_t> wanted) const {
+  if (wanted.empty() || wanted.size() == all_outputs_.size()) return all_outputs_;
+  std::vector<uint32_t> set(wanted.begin(), wanted.end());
+  std::lock_guard<std::mutex> lock(fetch_sets_mutex_);
+  auto known = fetch_sets_.find(set);
+  if (known == fetch_sets_.end()) {
+    if (fetch_sets_.size() == kMostFetchSets) return all_outputs_;
+    known = fetch_sets_.insert(std::move(set)).first;
+  }
+  return *known;  // never erased: the span stays good for as long as the signature lives
+}
+
+SignatureTable& SignatureTable::Get() {
+  static auto* table = new SignatureTable;
+  return *table;
+}
+
+int SignatureTable::Add(int session_id, std::shared_ptr<Signature> signature) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const int id = next_id_++;
+  Key key{session_id, signature->name()};
+  if (!signature->name().empty()) by_name_[key] = signature;
+  entries_[id] = {std::move(key), std::move(signature)};
+  return id;
+}
+
+void SignatureTable::Remove(int id) {
+  std::shared_ptr<Signature> last;  // dies after the lock: it may hold the last reference to its session
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return;
+  const auto named = by_name_.find(entry->second.key);
+  if (named != by_name_.end() && named->second == entry->second.signature) by_name_.erase(named);
+  last = std::move(entry->second.signature);
+  entries_.erase(entry);
+}
+
+std::shared_ptr<Signature> SignatureTable::Find(int id) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto entry = entries_.find(id);
+  return entry == entries_.end() ? nullptr : entry->second.signature;
+}
+
+std::shared_ptr<Signature> SignatureTable::FindByName(int session_id, const std::string& name) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto named = by_name_.find({session_id, name});
+  return named == by_name_.end() ? nullptr : named->second;
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,88 @@
+// A prepared call: what to feed and what to fetch, resolved once at load, run many times.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "codec/json_tensor.h"
+#include "status.h"
+#include "tf_api.h"
+
+namespace tensorgate {
+
+class Session;
+
+// An input or output: the name that clients use and the graph's tensor behind it.
+struct SignatureTensor {
+  std::string alias;
+  std::string tensor_name;
+  TF_Output output{nullptr, 0};
+  TF_DataType dtype = TF_FLOAT;
+};
+
+// Immutable after Prepare(), shared by the tables and by each request in flight; keeps its session alive. Any thread.
+class Signature {
+ public:
+  // Resolves the tensors in the session's graph. Fails, naming the tensor, if there is none of that name or if its dtype
+  // cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
+  static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
+                                            std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
+                                            Status* status);
+
+  const Session& session() const { return *session_; }
+  const std::string& name() const { return name_; }
+  std::span<const SignatureTensor> inputs() const { return inputs_; }
+  std::span<const SignatureTensor> outputs() const { return outputs_; }
+  const std::vector<TF_Output>& feeds() const { return feeds_; }
+  const std::vector<JsonInput>& json_inputs() const { return json_inputs_; }
+
+  // Which outputs to fetch for a client that wants those of `wanted` (indexes, ascending, no duplicates). TensorFlow
+  // keeps an executor for each set of fetches for good, so after kMostFetchSets different ones all outputs are fetched.
+  std::span<const uint32_t> FetchSet(std::span<const uint32_t> wanted) const;
+
+ private:
+  static constexpr size_t kMostFetchSets = 32;
+
+  Signature() = default;
+  std::shared_ptr<Session> session_;
+  std::string name_;
+  std::vector<SignatureTensor> inputs_;
+  std::vector<SignatureTensor> outputs_;
+  std::vector<TF_Output> feeds_;
+  std::vector<JsonInput> json_inputs_;
+  std::vector<uint32_t> all_outputs_;
+  mutable std::mutex fetch_sets_mutex_;
+  mutable std::set<std::vector<uint32_t>> fetch_sets_;
+};
+
+// The process' signatures by number, and by (session, name) for requests that name theirs in a JSON body. Locked, never
+// destroyed.
+class SignatureTable {
+ public:
+  static SignatureTable& Get();
+  // A signature with an empty name can be found by its number only.
+  int Add(int session_id, std::shared_ptr<Signature> signature);
+  void Remove(int id);
+  std::shared_ptr<Signature> Find(int id);
+  std::shared_ptr<Signature> FindByName(int session_id, const std::string& name);
+
+ private:
+  using Key = std::pair<int, std::string>;  // session, name
+  struct Entry {
+    Key key;
+    std::shared_ptr<Signature> signature;
+  };
+  std::mutex mutex_;
+  std::unordered_map<int, Entry> entries_;
+  std::map<Key, std::shared_ptr<Signature>> by_name_;
+  int next_id_ = 1;
+};
+
+}  // namespace tensorgate

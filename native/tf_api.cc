@@ -1,0 +1,54 @@
+#include "tf_api.h"
+
+#include <dlfcn.h>
+
+#include <mutex>
+#include <vector>
+
+namespace tensorgate {
+
+TfApi tf;
+
+namespace {
+
+// Not RTLD_DEEPBIND: with it Node dies in models that print (facts of the project's measurements). Without it some
+// of TensorFlow's OpenSSL and zlib symbols bind to Node's, so TensorFlow itself must never speak TLS.
+constexpr int kFlags = RTLD_LAZY | RTLD_LOCAL;
+
+void* OpenOne(const std::string& directory, const std::vector<std::string>& names, std::string* error) {
+  for (const std::string& name : names) {
+    if (void* handle = dlopen((directory + "/" + name).c_str(), kFlags)) return handle;
+    const char* reason = dlerror();
+    if (error->empty()) *error = reason ? reason : "dlopen failed";
+  }
+  return nullptr;
+}
+
+std::string Fill(void* library) {
+#define TENSORGATE_RESOLVE(function)                                                \
+  tf.function = reinterpret_cast<decltype(tf.function)>(dlsym(library, #function)); \
+  if (!tf.function) return "The library has no function " #function ": tensorgate needs TensorFlow 2.10 or later.";
+  TENSORGATE_TF_FUNCTIONS(TENSORGATE_RESOLVE)
+#undef TENSORGATE_RESOLVE
+  return "";
+}
+
+}  // namespace
+
+std::string OpenTensorFlow(const std::string& directory) {
+  static std::mutex mutex;
+  static bool open = false;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (open) return "";
+  std::string error;
+  // The framework library first, by its own path: the main library's NEEDED entry then finds it by soname.
+  if (!OpenOne(directory, {"libtensorflow_framework.so.2", "libtensorflow_framework.2.dylib"}, &error)) return error;
+  error.clear();
+  void* library = OpenOne(directory, {"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow_cc.2.dylib"}, &error);
+  if (!library) return error;
+  error = Fill(library);
+  open = error.empty();
+  return error;
+}
+
+}  // namespace tensorgate

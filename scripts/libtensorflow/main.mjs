@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/** node scripts/libtensorflow/main.mjs: finds libtensorflow, fetches it if it is nowhere, and prints where it is. */
+import { fetchLibtensorflow } from './fetch.mjs';
+import { findLibtensorflow } from './find.mjs';
+import { runScript } from './setup-error.mjs';
+
+await runScript(async () => {
+  const found = findLibtensorflow() ?? (await fetchLibtensorflow());
+  console.log(
+    `libtensorflow${found.version ? ` ${found.version}` : ''} is in ${found.directory}, its headers are in ${found.includeDirectory ?? 'no folder near it'}`,
+  );
+});

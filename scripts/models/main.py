@@ -1,0 +1,63 @@
+"""Makes the models that the tests serve, or with --bench the larger ones that the benchmarks serve.
+
+    python scripts/models/main.py [OUT_DIR]          into test/models, unless told otherwise
+    python scripts/models/main.py --bench OUT_DIR    the benchmark models only, which are never committed
+
+Each model lands in OUT_DIR/NAME/1 and takes the place of what stood in OUT_DIR/NAME. It is then loaded back and
+run, and its answers are compared with values worked out by hand, so a model that is here is a model that works.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+# TensorFlow reads this once, while it is imported. Errors only.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import bench
+import control_flow
+import digits
+import dtypes
+import half_plus_two
+import multi_io
+import no_batch
+import refused
+import slow
+import strings
+import variables_v1
+from saved_model import summary
+
+# TensorFlow numbers the functions of a process as it goes, so the order of this list is part of the bytes written.
+FAMILIES = (
+    half_plus_two,
+    digits,
+    multi_io,
+    strings,
+    dtypes,
+    refused,
+    variables_v1,
+    control_flow,
+    slow,
+    no_batch,
+)
+
+TEST_MODELS = Path(__file__).resolve().parents[2] / "test" / "models"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="Make the models of the tests, or those of the benchmarks.")
+    parser.add_argument("out_dir", nargs="?", type=Path, default=TEST_MODELS, metavar="OUT_DIR")
+    parser.add_argument("--bench", type=Path, metavar="OUT_DIR", help="make the benchmark models here instead")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    families, out_dir = ((bench,), arguments.bench) if arguments.bench else (FAMILIES, arguments.out_dir)
+    for family in families:
+        for folder in family.make(out_dir):
+            print(summary(folder), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+/**
+ * What the doors may ask of the server: one method per call of TF Serving's API, without any protocol in it. server.ts
+ * makes the one object of this type; unit tests of the doors make their own.
+ */
+import type { ServableId } from '../core/servable-id.js';
+import type { ServableState } from '../core/servable-state.js';
+import type { SignatureInfo } from '../servables/signature-info.js';
+import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
+
+export type { SignatureInfo, TensorInfo } from '../servables/signature-info.js';
+
+export interface ModelMetadata {
+  readonly id: ServableId;
+  /** In the order of the names' bytes. */
+  readonly signatures: readonly SignatureInfo[];
+}
+
+export interface Api {
+  /**
+   * Runs the model and resolves with what `encode` made of its outputs. All that is needed of the request's body has been
+   * taken when the call returns, so the caller may reuse that memory at once. Rejects with a ServingError:
+   * NOT_FOUND for an unknown model or version, FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for inputs
+   * that do not fit, DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED, UNAVAILABLE while the server stops, or the run's own.
+   */
+  predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T>;
+
+  /** Signatures of a servable. Throws ServingError as predict() does for the model spec. */
+  modelMetadata(spec: ModelSpec): ModelMetadata;
+
+  /**
+   * States of all versions ever seen of a model, newest first, or of the one version asked for. A versionLabel is ignored,
+   * as TF Serving does. Throws NOT_FOUND for a model or version never seen.
+   */
+  modelStatus(spec: ModelSpec): readonly ServableState[];
+
+  /** Whether the server takes requests: false while it loads its first models and again while it drains. */
+  ready(): boolean;
+}

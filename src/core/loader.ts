@@ -1,0 +1,10 @@
+/**
+ * Knows how to bring one version into memory and out again. A Loader is used by one Manager only, and the calls come in
+ * this order: load() once (again only if it rejected), then unload() once, after the last handle has been released.
+ */
+export interface Loader<S> {
+  /** Resolves with the servable, ready to answer. Rejects with a ServingError that says what is wrong with the version. */
+  load(): Promise<S>;
+  /** Gives back what load() took. Never rejects for a servable that load() has resolved with. */
+  unload(): Promise<void>;
+}

@@ -1,0 +1,172 @@
+import { invalidArgument, notFound, type ServingError } from '../errors.js';
+import { log } from '../log.js';
+import type { Loader } from './loader.js';
+import type { LoaderHarness } from './loader-harness.js';
+import { ManagedModel, type ManagedModelOptions } from './managed-model.js';
+import type { ServableHandle, ServableRequest } from './servable-handle.js';
+import { formatServableId } from './servable-id.js';
+import { formatManagerState, ManagerState, type ServableState } from './servable-state.js';
+import type { AspiredVersion } from './source.js';
+
+export interface ManagerOptions<S> {
+  /** Makes the loader of one version, called when its turn to load has come. What it throws fails that version only. */
+  createLoader(version: AspiredVersion): Loader<S>;
+  /** Told every change of a version's state, right after it and from within it: must not throw. */
+  onStateChange?(state: ServableState): void;
+}
+
+/**
+ * Loads and unloads what a Source aspires, and hands out claims on what is available. All on one thread: a call sees the
+ * state as it is at that moment, and a handle is never given for a version that is on its way out.
+ */
+export class Manager<S> {
+  readonly #models = new Map<string, ManagedModel<S>>();
+  readonly #modelOptions: ManagedModelOptions<S>;
+  #waiters: { readonly isDone: () => boolean; readonly resolve: () => void }[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ManagerOptions<S>) {
+    this.#modelOptions = {
+      createLoader: (version) => options.createLoader(version),
+      onStateChange: (state) => {
+        logTransition(state);
+        options.onStateChange?.(state);
+      },
+      onAdvance: () => this.#wake(),
+    };
+  }
+
+  /**
+   * An AspiredVersionsCallback: `versions` is all that is wanted of model `name` from now on. What follows is done in the
+   * background, a new version before the old one goes. Does nothing once close() has been called.
+   */
+  setAspiredVersions(name: string, versions: readonly AspiredVersion[]): void {
+    if (this.#closing !== undefined) return;
+    const model = this.#models.get(name) ?? new ManagedModel(name, this.#modelOptions);
+    this.#models.set(name, model);
+    model.aspire(versions);
+  }
+
+  /**
+   * A claim on the version that is asked for; release it when the answer is made. Throws NOT_FOUND if it is not available,
+   * INVALID_ARGUMENT for a label, and for an empty name unless there is exactly one model.
+   */
+  acquire(request: ServableRequest): ServableHandle<S> {
+    if (request.versionLabel !== undefined) throw unknownLabel(request.versionLabel);
+    const model = request.name === '' ? this.#onlyModel() : this.#models.get(request.name);
+    const harness = request.version === undefined ? model?.newestAvailable : model?.available(request.version);
+    if (harness === undefined) throw this.#servableNotFound(request, model);
+    return harness.acquire();
+  }
+
+  /**
+   * States of all versions ever seen of a model, newest first, ended ones included; with `version` of that one alone.
+   * Throws NOT_FOUND if there is none; an empty name is treated as acquire() does.
+   */
+  states(name: string, version?: bigint): readonly ServableState[] {
+    const model = name === '' ? this.#onlyModel() : this.#models.get(name);
+    const all = model?.newestFirst().map((harness) => harness.snapshot()) ?? [];
+    if (all.length === 0) throw notFound(`Could not find any versions of model ${name}. ${this.#describeModels()}`);
+    if (version === undefined) return all;
+    const found = all.filter((state) => state.id.version === version);
+    if (found.length > 0) return found;
+    const seen = all.map((state) => state.id.version).join(', ');
+    throw notFound(`Could not find version ${version} of model ${name}. Versions seen so far: ${seen}.`);
+  }
+
+  /** Names of all models that were ever aspired, in the order of their first appearance. */
+  names(): readonly string[] {
+    return [...this.#models.keys()];
+  }
+
+  /** Resolves once everything that is aspired is AVAILABLE or has reached END; at once if it is so already. */
+  settled(): Promise<void> {
+    return this.#waitFor(() => this.#every((model) => model.settled));
+  }
+
+  /** Unloads everything, each version after its last handle is released. Later calls return the same promise. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#waitFor(() => this.#every((model) => model.ended));
+      for (const model of this.#models.values()) model.aspire([]);
+    }
+    return this.#closing;
+  }
+
+  #waitFor(isDone: () => boolean): Promise<void> {
+    if (isDone()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
+  }
+
+  #wake(): void {
+    this.#waiters = this.#waiters.filter(({ isDone, resolve }) => {
+      const done = isDone();
+      if (done) resolve();
+      return !done;
+    });
+  }
+
+  #every(predicate: (model: ManagedModel<S>) => boolean): boolean {
+    for (const model of this.#models.values()) {
+      if (!predicate(model)) return false;
+    }
+    return true;
+  }
+
+  /** The model meant by an empty name: undefined if there is none. */
+  #onlyModel(): ManagedModel<S> | undefined {
+    let only: ManagedModel<S> | undefined;
+    for (const model of this.#models.values()) {
+      if (!model.live) continue;
+      if (only !== undefined) throw this.#nameNeeded();
+      only = model;
+    }
+    return only;
+  }
+
+  #nameNeeded(): ServingError {
+    const live = [...this.#models.values()].filter((model) => model.live).map((model) => model.name);
+    return invalidArgument(
+      `ModelSpec has no name specified. This server has several models, name one of: ${live.join(', ')}.`,
+    );
+  }
+
+  #servableNotFound({ name, version }: ServableRequest, model: ManagedModel<S> | undefined): ServingError {
+    const asked = version === undefined ? `Latest(${name})` : `Specific(${name}, ${version})`;
+    const why = model === undefined ? this.#describeModels() : describeVersions(model);
+    return notFound(`Servable not found for request: ${asked}. ${why}`);
+  }
+
+  #describeModels(): string {
+    const available = [...this.#models.values()].filter((model) => model.newestAvailable !== undefined);
+    if (available.length === 0) return 'No model is available on this server.';
+    return `Available models: ${available.map((model) => model.name).join(', ')}.`;
+  }
+}
+
+/** E.g. `Versions of model m: 3 AVAILABLE, 2 END (Cannot read …).` */
+function describeVersions<S>(model: ManagedModel<S>): string {
+  const versions = model.newestFirst().map(describeVersion);
+  if (versions.length === 0) return `Model ${model.name} has no versions.`;
+  return `Versions of model ${model.name}: ${versions.join(', ')}.`;
+}
+
+function describeVersion({ id, state, error }: LoaderHarness<unknown>): string {
+  const why = error === undefined ? '' : ` (${error.message})`;
+  return `${id.version} ${formatManagerState(state)}${why}`;
+}
+
+function unknownLabel(label: string): ServingError {
+  return invalidArgument(
+    `Unrecognized servable version label: ${label}. This server assigns no labels to versions: ask for a version number, or for none to get the newest.`,
+  );
+}
+
+function logTransition({ id, state, error }: ServableState): void {
+  const name = formatServableId(id);
+  if (error !== undefined) log.error(`Loading servable ${name} failed: ${error.message}`);
+  else if (state === ManagerState.LOADING) log.info(`Loading servable ${name}.`);
+  else if (state === ManagerState.AVAILABLE) log.info(`Servable ${name} is available.`);
+  else if (state === ManagerState.UNLOADING) log.info(`Unloading servable ${name}.`);
+  else if (state === ManagerState.END) log.info(`Servable ${name} is unloaded.`);
+}

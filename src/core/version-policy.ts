@@ -1,0 +1,78 @@
+/**
+ * Decisions about versions as pure functions of a snapshot: which of the versions found should be served
+ * (selectVersions), and which single step brings a model closer to that (nextAction). They hold no state and may be asked
+ * again at any time.
+ */
+import { ManagerState } from './servable-state.js';
+
+/** Which of a model's versions are served (FileSystemStoragePathSourceConfig.ServableVersionPolicy). */
+export type VersionPolicy =
+  /** The `numVersions` newest ones; default 1, and 0 counts as 1. */
+  | { readonly kind: 'latest'; readonly numVersions?: number }
+  | { readonly kind: 'all' }
+  /** These, as far as they are there. */
+  | { readonly kind: 'specific'; readonly versions: readonly bigint[] };
+
+/** The versions to aspire out of those found, newest first, each once. */
+export function selectVersions(found: Iterable<bigint>, policy: VersionPolicy): bigint[] {
+  const newestFirst = [...new Set(found)].sort(compareNewestFirst);
+  switch (policy.kind) {
+    case 'latest':
+      return newestFirst.slice(0, Math.max(1, policy.numVersions ?? 1));
+    case 'all':
+      return newestFirst;
+    case 'specific': {
+      const wanted = new Set(policy.versions);
+      return newestFirst.filter((version) => wanted.has(version));
+    }
+  }
+}
+
+/** For sort(): the higher version number comes first. */
+export function compareNewestFirst(a: bigint, b: bigint): number {
+  return a === b ? 0 : a > b ? -1 : 1;
+}
+
+/** All that the transition policy looks at of one version. */
+export interface VersionSnapshot {
+  readonly version: bigint;
+  readonly state: ManagerState;
+  /** Whether the source wants this version served. */
+  readonly aspired: boolean;
+}
+
+export interface VersionAction {
+  readonly kind: 'load' | 'unload';
+  readonly version: bigint;
+}
+
+/**
+ * The next step for one model under TF Serving's availability-preserving policy, or undefined if there is none for now.
+ * A model that is served stays served: the last versions nobody wants any more are unloaded only once a wanted one is
+ * available, or when none is wanted at all. Until then both are in memory at once. Versions are loaded one at a time,
+ * newest first, and a version that failed to load (END) is not tried again.
+ */
+export function nextAction(versions: readonly VersionSnapshot[]): VersionAction | undefined {
+  const unload = nextUnload(versions);
+  if (unload !== undefined) return { kind: 'unload', version: unload };
+  const load = nextLoad(versions);
+  return load === undefined ? undefined : { kind: 'load', version: load };
+}
+
+/** The oldest available version that is not wanted, if it may go. */
+function nextUnload(versions: readonly VersionSnapshot[]): bigint | undefined {
+  const aspired = versions.filter((entry) => entry.aspired);
+  if (aspired.length > 0 && !aspired.some((entry) => entry.state === ManagerState.AVAILABLE)) return undefined;
+  const unwanted = versions.filter((entry) => !entry.aspired && entry.state === ManagerState.AVAILABLE);
+  return numbersNewestFirst(unwanted).at(-1);
+}
+
+/** The newest wanted version that waits, unless another one of this model is being loaded. */
+function nextLoad(versions: readonly VersionSnapshot[]): bigint | undefined {
+  if (versions.some((entry) => entry.state === ManagerState.LOADING)) return undefined;
+  return numbersNewestFirst(versions.filter((entry) => entry.aspired && entry.state === ManagerState.START))[0];
+}
+
+function numbersNewestFirst(versions: readonly VersionSnapshot[]): bigint[] {
+  return versions.map((entry) => entry.version).sort(compareNewestFirst);
+}

@@ -1,0 +1,67 @@
+/** Request bodies that arrive in pieces: one buffer each, and never more memory than the client has earned by sending. */
+import { Code, ServingError } from '../errors.js';
+
+/** A Content-Length up to this is believed before the bytes come: untouched pages of so large a buffer cost nothing. */
+const MAX_PREALLOCATED_BYTES = 64 * 1024 * 1024;
+
+/** First buffer for a body of unknown length: what one read of the socket may bring. */
+const FIRST_CHUNKED_BYTES = 512 * 1024;
+
+/** RESOURCE_EXHAUSTED as the others, yet HTTP has a status of its own for it: 413. */
+export class BodyTooLargeError extends ServingError {
+  constructor(maxBodyBytes: number) {
+    super(
+      Code.RESOURCE_EXHAUSTED,
+      `The request body is longer than ${maxBodyBytes} bytes, the most that this server accepts; send less at a time, ` +
+        'or start the server with a larger --max_request_bytes.',
+    );
+  }
+}
+
+/**
+ * The value of a Content-Length header in bytes; undefined if there is none, or none that is a number (uWebSockets
+ * itself answers those with 400 before any of the body is delivered).
+ */
+export function parseContentLength(header: string): number | undefined {
+  return /^\d+$/.test(header) ? Number(header) : undefined;
+}
+
+/** Puts the chunks of one body together. */
+export class BodyCollector {
+  readonly #expectedBytes: number | undefined;
+  readonly #maxBytes: number;
+  #buffer: Uint8Array = new Uint8Array(0);
+  #length = 0;
+
+  /** `expectedBytes`: the Content-Length, undefined for a chunked body. */
+  constructor(expectedBytes: number | undefined, maxBytes: number) {
+    this.#expectedBytes = expectedBytes;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Copies the chunk to the end of the body. Throws BodyTooLargeError, having copied nothing, if it passes the limit. */
+  append(chunk: Uint8Array): void {
+    const end = this.#length + chunk.byteLength;
+    if (end > this.#maxBytes) throw new BodyTooLargeError(this.#maxBytes);
+    if (end > this.#buffer.byteLength) this.#grow(end);
+    this.#buffer.set(chunk, this.#length);
+    this.#length = end;
+  }
+
+  /** The body so far: a view, not a copy. */
+  body(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(this.#nextCapacity(needed));
+    larger.set(this.body());
+    this.#buffer = larger;
+  }
+
+  #nextCapacity(needed: number): number {
+    const first = Math.min(this.#expectedBytes ?? FIRST_CHUNKED_BYTES, MAX_PREALLOCATED_BYTES);
+    const most = Math.min(this.#expectedBytes ?? this.#maxBytes, this.#maxBytes);
+    return Math.max(needed, Math.min(most, Math.max(first, 2 * this.#buffer.byteLength)));
+  }
+}

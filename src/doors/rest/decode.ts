@@ -1,0 +1,99 @@
+/** From an HTTP request to what it asks for: TF Serving's routes (its REST API page) and the packing of bodies. */
+import { constants } from 'node:buffer';
+import { gunzip } from 'node:zlib';
+import { invalidArgument } from '../../errors.js';
+import type { ModelSpec } from '../../tensor/predict-request.js';
+import { BodyTooLargeError } from '../http.js';
+
+/** What a request asks for, and of which model. */
+export type Route =
+  | { readonly kind: 'predict' | 'classify' | 'regress' | 'status' | 'metadata'; readonly modelSpec: ModelSpec }
+  /** A browser's question whether it may ask (OPTIONS). */
+  | { readonly kind: 'preflight' }
+  /** A model's route with a version that no int64 holds. */
+  | { readonly kind: 'versionOutOfRange' }
+  /** Under /v1/, but none of its routes. */
+  | { readonly kind: 'malformed' }
+  /** Not of this API. */
+  | { readonly kind: 'elsewhere' };
+
+// TF Serving matches the raw target, its query string included, and ignores the case of letters.
+const API_PATH = /^\/v1\//i;
+const MODEL = String.raw`^/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?`;
+const POST_PATH = new RegExp(`${MODEL}:(predict|classify|regress)$`, 'i');
+const GET_PATH = new RegExp(`${MODEL}(/metadata)?$`, 'i');
+
+const MAX_INT64 = 2n ** 63n - 1n;
+
+/** Finds the route of a request; `target` is the raw path with its query string, as it stands in the request line. */
+export function parseRoute(method: string, target: string): Route {
+  if (!API_PATH.test(target)) return { kind: 'elsewhere' };
+  if (method === 'OPTIONS') return { kind: 'preflight' };
+  if (method === 'POST') return parsePost(target);
+  if (method === 'GET') return parseGet(target);
+  return { kind: 'malformed' };
+}
+
+function parsePost(target: string): Route {
+  const match = POST_PATH.exec(target);
+  const verb = match?.[4];
+  if (match === null || (verb !== 'predict' && verb !== 'classify' && verb !== 'regress')) return { kind: 'malformed' };
+  return modelRoute(verb, match);
+}
+
+function parseGet(target: string): Route {
+  const match = GET_PATH.exec(target);
+  if (match === null) return { kind: 'malformed' };
+  return modelRoute(match[4] === undefined ? 'status' : 'metadata', match);
+}
+
+function modelRoute(kind: 'predict' | 'classify' | 'regress' | 'status' | 'metadata', match: RegExpExecArray): Route {
+  const name = percentDecode(match[1] ?? '');
+  const versionLabel = percentDecode(match[3] ?? '');
+  if (name === undefined || versionLabel === undefined) return { kind: 'malformed' };
+  if (match[2] !== undefined) {
+    const version = BigInt(match[2]);
+    return version > MAX_INT64 ? { kind: 'versionOutOfRange' } : { kind, modelSpec: { name, version } };
+  }
+  return { kind, modelSpec: versionLabel === '' ? { name } : { name, versionLabel } };
+}
+
+/** Undefined where the escapes do not make UTF-8. */
+function percentDecode(text: string): string | undefined {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a body with this Content-Encoding has to be unpacked. Throws INVALID_ARGUMENT for packings other than gzip. */
+export function isPacked(contentEncoding: string): boolean {
+  const encoding = contentEncoding.trim().toLowerCase();
+  if (encoding === '' || encoding === 'identity') return false;
+  if (encoding === 'gzip' || encoding === 'x-gzip') return true;
+  throw invalidArgument(
+    `Content-Encoding ${contentEncoding} is not supported; send the body as it is, or packed with gzip.`,
+  );
+}
+
+/**
+ * Unpacks a gzip body on zlib's threads. Copies `body` before it returns its promise. Rejects with BodyTooLargeError as
+ * soon as more than `maxBodyBytes` come out, and with INVALID_ARGUMENT for bytes that are no gzip.
+ */
+export function unpackBody(body: Uint8Array, maxBodyBytes: number): Promise<Uint8Array> {
+  const packed = Buffer.from(body);
+  const maxOutputLength = Math.max(1, Math.min(maxBodyBytes, constants.MAX_LENGTH));
+  return new Promise((resolve, reject) => {
+    gunzip(packed, { maxOutputLength }, (error, unpacked) => {
+      if (error === null) resolve(unpacked);
+      else reject(unpackError(error, maxBodyBytes));
+    });
+  });
+}
+
+function unpackError(error: NodeJS.ErrnoException, maxBodyBytes: number): Error {
+  if (error.code === 'ERR_BUFFER_TOO_LARGE') return new BodyTooLargeError(maxBodyBytes);
+  return invalidArgument(`The request says Content-Encoding: gzip, but its body cannot be unpacked: ${error.message}.`);
+}

@@ -1,0 +1,59 @@
+/** Replies of the REST API, in the layout that TF Serving prints them in (clients compare texts more often than they should). */
+import type { ModelMetadata, SignatureInfo, TensorInfo } from '../../api/api.js';
+import { ManagerState, type ServableState } from '../../core/servable-state.js';
+import { Code, codeName } from '../../errors.js';
+import { dataTypeName } from '../../tensor/dtype.js';
+import type { Outputs } from '../../tensor/predict-request.js';
+import type { ReusedBuffer } from '../http.js';
+
+const STATE_NAMES = new Map<ManagerState, string>(Object.entries(ManagerState).map(([name, state]) => [state, name]));
+
+/** The text of a JSON predict's reply, in memory that the next call overwrites. */
+export function encodePredictReply(outputs: Outputs, buffer: ReusedBuffer): Uint8Array {
+  const text = buffer.take(outputs.byteLength(0));
+  outputs.copyTo(0, text, 0);
+  return text;
+}
+
+/** `{"error": "<message>"}`. */
+export function encodeError(message: string): string {
+  return `{"error": ${JSON.stringify(message)}}`;
+}
+
+/** GetModelStatusResponse as protobuf's JSON: original field names, defaults printed, int64 as strings, one blank of indent. */
+export function encodeModelStatus(states: readonly ServableState[]): string {
+  return `${protoJson({ model_version_status: states.map(versionStatus) })}\n`;
+}
+
+function versionStatus({ id, state, error }: ServableState): object {
+  return {
+    version: String(id.version),
+    state: STATE_NAMES.get(state),
+    status: { error_code: codeName(error?.code ?? Code.OK), error_message: error?.message ?? '' },
+  };
+}
+
+/** GetModelMetadataResponse: two pieces of protobuf JSON in a frame without indent, which is how TF Serving prints it. */
+export function encodeModelMetadata({ id, signatures }: ModelMetadata): string {
+  const modelSpec = protoJson({ name: id.name, signature_name: '', version: String(id.version) });
+  const signatureDefs = Object.fromEntries(signatures.map((signature) => [signature.name, signatureDef(signature)]));
+  const signatureDefMap = protoJson({ signature_def: signatureDefs });
+  return `{\n"model_spec":${modelSpec}\n,\n"metadata": {"signature_def": ${signatureDefMap}\n}\n}\n`;
+}
+
+function signatureDef({ inputs, outputs, methodName }: SignatureInfo): object {
+  return { inputs: tensorInfos(inputs), outputs: tensorInfos(outputs), method_name: methodName, defaults: {} };
+}
+
+function tensorInfos(infos: readonly TensorInfo[]): object {
+  return Object.fromEntries(infos.map((info) => [info.alias, tensorInfo(info)]));
+}
+
+function tensorInfo({ dtype, shape, tensorName }: TensorInfo): object {
+  const dim = (shape ?? []).map((size) => ({ size: String(size), name: '' }));
+  return { dtype: dataTypeName(dtype), tensor_shape: { dim, unknown_rank: shape === undefined }, name: tensorName };
+}
+
+function protoJson(message: object): string {
+  return JSON.stringify(message, null, 1);
+}

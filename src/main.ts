@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+/** The command: flags → server.start(); signals. The only place that ends the process. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DEFAULT_BUNDLED_MODEL, bundledModels, SAMPLE_REQUEST_FILE } from './bundled-models.js';
+import type { MonitoredModel } from './core/file-system-source.js';
+import { codeName, invalidArgument, notFound, toServingError } from './errors.js';
+import { type CommandLine, type Flags, parseFlags } from './flags.js';
+import { formatHelp } from './flags-help.js';
+import { findLibtensorflow } from './libtensorflow.js';
+import { log, setLogLevel } from './log.js';
+import type { Ports, Server } from './server.js';
+import { VERSION } from './version.js';
+
+const FLAG_OF_DOOR = { grpc: 'port', rest: 'rest_api_port', graphpipe: 'graphpipe_port' } as const;
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === 'inspect') return inspect(args.slice(1));
+  const commandLine = parseFlags(args);
+  const { flags } = commandLine;
+  setLogLevel(flags.logLevel);
+  if (flags.help) return print(formatHelp());
+  if (flags.version) return printVersion(flags);
+  await serve(commandLine);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+async function inspect(args: readonly string[]): Promise<void> {
+  const [directory, ...rest] = args;
+  if (directory === undefined || rest.length > 0) throw invalidArgument('Usage: tensorgate inspect DIR');
+  const { inspectSavedModel } = await import('./servables/inspect.js');
+  print(inspectSavedModel(directory));
+}
+
+async function printVersion(flags: Flags): Promise<void> {
+  const { openTensorFlow } = await import('./workers/tensorflow.js');
+  const library = openTensorFlow(await findLibtensorflow(flags.libtensorflowDir), Number.MAX_SAFE_INTEGER);
+  print(`tensorgate: ${VERSION}\nTensorFlow Library: ${library}\n`);
+}
+
+/** The model named by the flags, or the bundled ones. */
+function modelsToServe(flags: Flags): MonitoredModel[] {
+  if (flags.modelBasePath === '') return bundledModels();
+  if (!existsSync(flags.modelBasePath)) {
+    throw notFound(
+      `--model_base_path ${resolve(flags.modelBasePath)} does not exist. Give the folder that holds the model's numbered ` +
+        'version folders.',
+    );
+  }
+  return [{ name: flags.modelName, basePath: flags.modelBasePath, versionPolicy: { kind: 'latest' } }];
+}
+
+async function serve({ flags, given }: CommandLine): Promise<void> {
+  const models = modelsToServe(flags);
+  const libtensorflow = await findLibtensorflow(flags.libtensorflowDir);
+  // Loaded late: --help and `inspect` need neither the addon nor the doors.
+  const { Server } = await import('./server.js');
+  const bundled = flags.modelBasePath === '';
+  const server = new Server({
+    flags,
+    models,
+    graphpipeModel: flags.graphpipeModel || (bundled ? DEFAULT_BUNDLED_MODEL : flags.modelName),
+    libtensorflow,
+    isPortGiven: (door) => given.has(FLAG_OF_DOOR[door]),
+  });
+  stopOnSignals(server, flags.drainTimeoutSeconds * 1000);
+  const ports = await server.start();
+  log.info('tensorgate is ready', { version: VERSION, pid: process.pid });
+  if (bundled) print(whatToTry(ports));
+}
+
+function whatToTry(ports: Ports): string {
+  const lines = [
+    ports.rest && `curl -d @${SAMPLE_REQUEST_FILE} http://localhost:${ports.rest}/v1/models/digits:predict`,
+    ports.grpc &&
+      `grpcurl -plaintext -d '{"model_spec":{"name":"digits"}}' localhost:${ports.grpc} ` +
+        'tensorflow.serving.ModelService/GetModelStatus',
+    ports.graphpipe && `curl http://localhost:${ports.graphpipe}/`,
+  ];
+  return `Serving the bundled models. Try:\n${lines.filter(Boolean).map((line) => `  ${line}\n`).join('')}`;
+}
+
+/** The first signal drains; a second one ends the process at once. */
+function stopOnSignals(server: Server, limitMillis: number): void {
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info(`${signal}: answering what was accepted, then stopping`, { limitMillis });
+    void stop(server, limitMillis);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+async function stop(server: Server, limitMillis: number): Promise<void> {
+  const { exitNow } = await import('./workers/tensorflow.js');
+  const inTime = await within(limitMillis, server.drain());
+  if (!inTime) {
+    log.warn('The drain limit has passed: requests still under way are dropped. See --drain_timeout_seconds.');
+    exitNow(0);
+  }
+  await server.stop();
+  log.info('stopped');
+  process.exit(0);
+}
+
+/** Whether the promise settled within the time. */
+async function within(millis: number, work: Promise<void>): Promise<boolean> {
+  const limit = new AbortController();
+  try {
+    return await Promise.race([work.then(() => true), sleep(millis, false, { signal: limit.signal })]);
+  } finally {
+    limit.abort();
+  }
+}
+
+main(process.argv.slice(2)).catch((thrown: unknown) => {
+  const error = toServingError(thrown);
+  process.stderr.write(`tensorgate could not start: ${codeName(error.code)}: ${error.message}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,107 @@
+/**
+ * The addon's whole surface, declared and documented. Only workers/ and servables/ import this file.
+ * Functions are named after what they do in native/; errors they throw carry gRPC's code as `.code`.
+ */
+import { createRequire } from 'node:module';
+
+/** Numbers of things that live on the native side, process-wide: the same in every thread. */
+export type SessionId = number & { readonly __session: unique symbol };
+export type SignatureId = number & { readonly __signature: unique symbol };
+export type QueueId = number & { readonly __queue: unique symbol };
+
+export interface SessionOptions {
+  /** The SavedModel's folder. */
+  readonly directory: string;
+  /** Exact set of the meta graph's tags. */
+  readonly tags: readonly string[];
+  /** Serialized ConfigProto. */
+  readonly config: Uint8Array;
+}
+
+export interface LoadedSession {
+  readonly id: SessionId;
+  /** Serialized MetaGraphDef of the loaded meta graph. */
+  readonly metaGraph: Uint8Array;
+  /** Whether it has TF1 control flow (Switch, Merge, Enter…), which TensorFlow's single-threaded executor refuses. */
+  readonly hasV1ControlFlow: boolean;
+}
+
+export interface SignatureTensorName {
+  /** The name that clients use. */
+  readonly alias: string;
+  /** `op:index`; no index means 0. */
+  readonly tensorName: string;
+}
+
+export interface PreparedSignature {
+  readonly id: SignatureId;
+  /** DataType numbers as the graph has them, in the order given. */
+  readonly inputTypes: readonly number[];
+  readonly outputTypes: readonly number[];
+}
+
+export interface MemoryStats {
+  readonly usedBytes: number;
+  readonly idleBytes: number;
+  readonly budgetBytes: number;
+}
+
+export interface Binding {
+  /** Opens libtensorflow in `directory` for the whole process; returns its version. Throws UNAVAILABLE. */
+  openLibrary(directory: string): string;
+  /** The addon's table of element types, for the test that it equals ours. */
+  dataTypes(): { dtype: number; name: string; byteSize: number }[];
+
+  /** Loads a session, or shares the one with equal options. Rejects with TensorFlow's error. Pair with releaseSession. */
+  loadSession(options: SessionOptions): Promise<LoadedSession>;
+  /** Lets go of a session; it closes when its last request has ended. */
+  releaseSession(id: SessionId): Promise<void>;
+  /**
+   * Resolves the tensors of a signature. With a name that is not empty, JSON requests for the session find it by that
+   * name. Throws INVALID_ARGUMENT for a tensor that is not there or is a RESOURCE or VARIANT.
+   */
+  prepareSignature(
+    session: SessionId,
+    name: string,
+    inputs: readonly SignatureTensorName[],
+    outputs: readonly SignatureTensorName[],
+  ): PreparedSignature;
+  removeSignature(id: SignatureId): void;
+
+  createQueue(): QueueId;
+  /** Refuses what waits and what comes with UNAVAILABLE; lets serve() return false. */
+  closeQueue(id: QueueId): void;
+  removeQueue(id: QueueId): void;
+  /** Requests that wait for a worker. */
+  queueLength(id: QueueId): number;
+  /**
+   * Runs requests in the calling thread until none came for `idleMillis`, or for a second. Returns whether to call
+   * again: false once the queue is closed.
+   */
+  serve(queue: QueueId, idleMillis: number): boolean;
+
+  /** Where finished requests are delivered; once per environment. The mailbox's layout: native/completion_port.h. */
+  attach(mailbox: Float64Array, onCompletions: (records: number) => void): void;
+  /** Queues a request; `words` as native/submission.h says. The body's bytes have been copied when it returns. Throws. */
+  submit(queue: QueueId, signature: SignatureId, requestId: number, words: Float64Array, body: Uint8Array): void;
+  /** Queues a JSON request, to be parsed on the worker. Copies the body. Throws. */
+  submitJson(queue: QueueId, session: SessionId, requestId: number, millisLeft: number, body: Uint8Array): void;
+  /** Drops a request that still waits; it completes as CANCELLED. False if it no longer waits. */
+  cancel(queue: QueueId, requestId: number): boolean;
+  /** Copies an output's bytes; only within onCompletions, for the record at that place of the mailbox. Throws. */
+  copyOutput(record: number, output: number, target: Uint8Array, offset: number): void;
+
+  /** The most bytes that tensors of requests may hold together; beyond it they fail with RESOURCE_EXHAUSTED. */
+  setMemoryBudget(bytes: number): void;
+  memoryStats(): MemoryStats;
+  /** Ends the process at once, without waiting for workers that are inside a run. */
+  exitNow(code: number): never;
+}
+
+/** TENSORGATE_ADDON names another build of the addon, e.g. one with sanitizers. */
+function load(): Binding {
+  const path = process.env['TENSORGATE_ADDON'] ?? new URL('../../../build/Release/tensorgate.node', import.meta.url).pathname;
+  return createRequire(import.meta.url)(path) as Binding;
+}
+
+export const binding: Binding = load();

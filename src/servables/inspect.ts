@@ -1,0 +1,30 @@
+/** `tensorgate inspect DIR`: what a SavedModel offers, as text for people. Reads the file alone, without TensorFlow. */
+import { dataTypeName } from '../tensor/dtype.js';
+import { formatShape } from '../tensor/shape.js';
+import { type MetaGraphInfo, readSavedModel } from './saved-model-file.js';
+import type { SignatureInfo, TensorInfo } from './signature-info.js';
+
+/** Signatures with dtypes and shapes. Throws NOT_FOUND or INVALID_ARGUMENT if the folder holds no readable SavedModel. */
+export function inspectSavedModel(directory: string): string {
+  return readSavedModel(directory).map(formatMetaGraph).join('\n');
+}
+
+function formatMetaGraph(metaGraph: MetaGraphInfo): string {
+  const head = `Meta graph with tags: ${metaGraph.tags.join(', ')} (TensorFlow ${metaGraph.tensorflowVersion || 'unknown'})\n`;
+  return head + metaGraph.signatures.map(formatSignature).join('');
+}
+
+function formatSignature(signature: SignatureInfo): string {
+  const tensors = [...signature.inputs, ...signature.outputs];
+  const width = Math.max(...tensors.map(({ alias }) => alias.length), 0);
+  const list = (infos: readonly TensorInfo[]) => infos.map((info) => `      ${formatTensor(info, width)}\n`).join('');
+  return (
+    `\n  Signature ${signature.name} (${signature.methodName || 'no method name'})\n` +
+    `    inputs\n${list(signature.inputs)}    outputs\n${list(signature.outputs)}`
+  );
+}
+
+function formatTensor(info: TensorInfo, width: number): string {
+  const dtype = dataTypeName(info.dtype).padEnd(10);
+  return `${info.alias.padEnd(width)}  ${dtype}  ${formatShape(info.shape)}  ${info.tensorName}`;
+}

@@ -1,0 +1,116 @@
+/** What the server itself reads of a SavedModel, without TensorFlow: signatures, and whether all its parts are there. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { failedPrecondition, notFound } from '../errors.js';
+import { MetaGraphDef_MetaInfoDef, SaverDef, SignatureDef, type TensorInfo as TensorInfoMessage } from '../gen/messages.js';
+import { decodeMessage, encodeMessage, type MessageType } from '../protobuf.js';
+import type { DataType } from '../tensor/dtype.js';
+import type { SignatureInfo, TensorInfo } from './signature-info.js';
+
+/** MetaGraphDef without its graph, which can be large and which only TensorFlow needs. */
+interface MetaGraphSummary {
+  readonly meta_info_def: MetaGraphDef_MetaInfoDef | undefined;
+  readonly saver_def: SaverDef | undefined;
+  readonly signature_def: ReadonlyMap<string, SignatureDef>;
+}
+
+const MetaGraphSummary: MessageType<MetaGraphSummary> = {
+  name: 'tensorflow.MetaGraphDef',
+  fields: [
+    { name: 'meta_info_def', number: 1, type: () => MetaGraphDef_MetaInfoDef },
+    { name: 'saver_def', number: 3, type: () => SaverDef },
+    { name: 'signature_def', number: 5, type: () => SignatureDef, key: 'string' },
+  ],
+};
+
+const SavedModelSummary: MessageType<{ readonly meta_graphs: readonly MetaGraphSummary[] }> = {
+  name: 'tensorflow.SavedModel',
+  fields: [{ name: 'meta_graphs', number: 2, type: () => MetaGraphSummary, rule: 'repeated' }],
+};
+
+/** TF2 keeps its initialiser as a signature; it is none that a client could run. */
+const INTERNAL_SIGNATURES = new Set(['__saved_model_init_op', '__saved_model_train_op']);
+
+/** Throws NOT_FOUND if the folder holds no SavedModel. */
+export function checkIsSavedModel(directory: string): void {
+  if (existsSync(join(directory, 'saved_model.pb')) || existsSync(join(directory, 'saved_model.pbtxt'))) return;
+  throw notFound(
+    `The folder ${directory} has no saved_model.pb: it is no SavedModel, or it is still being copied. Export the model ` +
+      'with tf.saved_model.save or model.export.',
+  );
+}
+
+export interface MetaGraph {
+  /** In the order of the names' bytes. */
+  readonly signatures: readonly SignatureInfo[];
+  /** Whether weights are restored from `variables/`. */
+  readonly hasVariables: boolean;
+}
+
+/** Throws INVALID_ARGUMENT if the bytes are no MetaGraphDef. */
+export function readMetaGraph(metaGraph: Uint8Array): MetaGraph {
+  return summarize(decodeMessage(MetaGraphSummary, metaGraph));
+}
+
+function summarize(summary: MetaGraphSummary): MetaGraph {
+  const signatures = [...summary.signature_def]
+    .filter(([name]) => !INTERNAL_SIGNATURES.has(name))
+    .map(([name, def]) => signatureInfo(name, def))
+    .sort((a, b) => compareBytes(a.name, b.name));
+  return { signatures, hasVariables: summary.saver_def !== undefined };
+}
+
+/** TensorFlow loads a SavedModel whose weights are missing, and fails at every run. Throws FAILED_PRECONDITION instead. */
+export function checkVariables(directory: string): void {
+  const index = join(directory, 'variables', 'variables.index');
+  if (existsSync(index)) return;
+  throw failedPrecondition(`The model's weights are missing: there is no ${index}. Copy the whole version folder again.`);
+}
+
+function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
+  return {
+    name,
+    methodName: def.method_name,
+    inputs: tensorInfos(def.inputs),
+    outputs: tensorInfos(def.outputs),
+    signatureDef: encodeMessage(SignatureDef, def),
+  };
+}
+
+function tensorInfos(tensors: ReadonlyMap<string, TensorInfoMessage>): TensorInfo[] {
+  return [...tensors]
+    .map(([alias, tensor]) => ({
+      alias,
+      tensorName: tensor.name ?? '',
+      dtype: tensor.dtype as DataType,
+      shape: shapeOf(tensor),
+    }))
+    .sort((a, b) => compareBytes(a.alias, b.alias));
+}
+
+function shapeOf({ tensor_shape: shape }: TensorInfoMessage): number[] | undefined {
+  if (shape === undefined || shape.unknown_rank) return undefined;
+  return shape.dim.map(({ size }) => Number(size));
+}
+
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** A meta graph in a saved_model.pb: its tags, and the TensorFlow that wrote it. */
+export interface MetaGraphInfo extends MetaGraph {
+  readonly tags: readonly string[];
+  readonly tensorflowVersion: string;
+}
+
+/** All meta graphs of the SavedModel in `directory`. Throws NOT_FOUND if there is none, INVALID_ARGUMENT if it is broken. */
+export function readSavedModel(directory: string): MetaGraphInfo[] {
+  checkIsSavedModel(directory);
+  const path = join(directory, 'saved_model.pb');
+  if (!existsSync(path)) throw failedPrecondition(`${directory} has its SavedModel as text, which inspect does not read.`);
+  return decodeMessage(SavedModelSummary, readFileSync(path)).meta_graphs.map((summary) => ({
+    ...summarize(summary),
+    tags: summary.meta_info_def?.tags ?? [],
+    tensorflowVersion: summary.meta_info_def?.tensorflow_version ?? '',
+  }));
+}

@@ -1,0 +1,85 @@
+/** Loads one version of a SavedModel onto one device. */
+import type { Loader } from '../core/loader.js';
+import type { AspiredVersion } from '../core/source.js';
+import { toServingError } from '../errors.js';
+import { binding, type LoadedSession, type QueueId, type SessionId } from '../native/binding.js';
+import { SavedModel } from './saved-model.js';
+import { checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
+import { generalSessionConfig, leanSessionConfig, type SessionParallelism } from './session-config.js';
+import { Signature } from './signature.js';
+import type { SignatureInfo } from './signature-info.js';
+
+export interface SavedModelLoaderOptions {
+  /** Exact set of the meta graph's tags. */
+  readonly tags: readonly string[];
+  readonly parallelism: SessionParallelism;
+  /** The queue of the device that the model is to run on. */
+  readonly queue: QueueId;
+}
+
+/** How TensorFlow words it when the single-threaded executor meets TF1 reference variables, already while restoring. */
+const REFUSED_BY_LEAN_EXECUTOR = /single-threaded executor/i;
+
+export class SavedModelLoader implements Loader<SavedModel> {
+  readonly #version: AspiredVersion;
+  readonly #options: SavedModelLoaderOptions;
+  #session: SessionId | undefined;
+  #servable: SavedModel | undefined;
+
+  constructor(version: AspiredVersion, options: SavedModelLoaderOptions) {
+    this.#version = version;
+    this.#options = options;
+  }
+
+  /** Rejects with NOT_FOUND (no SavedModel there), FAILED_PRECONDITION (weights missing) or TensorFlow's own error. */
+  async load(): Promise<SavedModel> {
+    const { path, id } = this.#version;
+    checkIsSavedModel(path);
+    const session = await this.#loadSession();
+    try {
+      const metaGraph = readMetaGraph(session.metaGraph);
+      if (metaGraph.hasVariables) checkVariables(path);
+      const signatures = metaGraph.signatures.map((info) => prepare(session.id, info));
+      this.#servable = new SavedModel({ id, session: session.id, queue: this.#options.queue, signatures });
+      this.#session = session.id;
+      return this.#servable;
+    } catch (error) {
+      await binding.releaseSession(session.id);
+      throw toServingError(error);
+    }
+  }
+
+  async unload(): Promise<void> {
+    this.#servable?.close();
+    if (this.#session !== undefined) await binding.releaseSession(this.#session);
+    this.#servable = undefined;
+    this.#session = undefined;
+  }
+
+  /** The lean session where the graph allows it, else the general one. */
+  async #loadSession(): Promise<LoadedSession> {
+    const { parallelism } = this.#options;
+    if (parallelism.interOp > 0) return this.#loadWith(generalSessionConfig(parallelism));
+    try {
+      const lean = await this.#loadWith(leanSessionConfig(parallelism));
+      if (!lean.hasV1ControlFlow) return lean;
+      await binding.releaseSession(lean.id);
+    } catch (error) {
+      if (!REFUSED_BY_LEAN_EXECUTOR.test(String(error))) throw toServingError(error);
+    }
+    return this.#loadWith(generalSessionConfig(parallelism));
+  }
+
+  #loadWith(config: Uint8Array): Promise<LoadedSession> {
+    return binding.loadSession({ directory: this.#version.path, tags: this.#options.tags, config });
+  }
+}
+
+/** A signature that cannot be run does not keep the others from being served: it says why when it is asked for. */
+function prepare(session: SessionId, info: SignatureInfo): Signature {
+  try {
+    return new Signature(info, binding.prepareSignature(session, info.name, info.inputs, info.outputs));
+  } catch (error) {
+    return new Signature(info, toServingError(error));
+  }
+}

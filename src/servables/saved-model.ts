@@ -1,0 +1,166 @@
+/** A loaded SavedModel: the servable that answers predict requests. */
+import type { ServableId } from '../core/servable-id.js';
+import { Code, ServingError, toServingError } from '../errors.js';
+import { binding, type QueueId, type SessionId } from '../native/binding.js';
+import type { DataType } from '../tensor/dtype.js';
+import {
+  type EncodeOutputs,
+  type JsonPredictRequest,
+  type Outputs,
+  type PredictRequest,
+  type TensorPredictRequest,
+} from '../tensor/predict-request.js';
+import { completions, type MailboxOutputs } from '../workers/completions.js';
+import { GraphSignatures } from './graph-signatures.js';
+import { type Signature, type SignatureCall, signatureNotFound } from './signature.js';
+import type { SignatureInfo } from './signature-info.js';
+import { writeSubmission } from './submission.js';
+
+export const DEFAULT_SIGNATURE = 'serving_default';
+
+export interface SavedModelOptions {
+  readonly id: ServableId;
+  readonly session: SessionId;
+  /** Where runs are queued: the device that the session lies on. */
+  readonly queue: QueueId;
+  /** In the order of the names' bytes. */
+  readonly signatures: readonly Signature[];
+}
+
+export class SavedModel {
+  readonly id: ServableId;
+  readonly #session: SessionId;
+  readonly #queue: QueueId;
+  readonly #signatures: ReadonlyMap<string, Signature>;
+  readonly #graphSignatures: GraphSignatures;
+
+  constructor(options: SavedModelOptions) {
+    this.id = options.id;
+    this.#session = options.session;
+    this.#queue = options.queue;
+    this.#signatures = new Map(options.signatures.map((signature) => [signature.name, signature]));
+    this.#graphSignatures = new GraphSignatures(options.session);
+  }
+
+  get signatures(): readonly SignatureInfo[] {
+    return [...this.#signatures.values()].map((signature) => signature.info);
+  }
+
+  /** Runs the model; see Api.predict for the errors. The request's body has been read when the promise is returned. */
+  predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const call = request.kind === 'tensors' ? this.#prepare(request) : undefined;
+      const delivery = completions();
+      const id = delivery.expect({
+        queue: this.#queue,
+        deadlineMillis: request.deadlineMillis,
+        abandoned: false,
+        onOutputs: (outputs) => resolve(encode(new ServableOutputs(outputs, this.id, call))),
+        onError: reject,
+      });
+      try {
+        this.#submit(id, request, call);
+      } catch (error) {
+        delivery.forget(id);
+        throw toServingError(error);
+      }
+      request.cancellation?.onCancel(() => {
+        delivery.abandon(id, new ServingError(Code.CANCELLED, 'The client cancelled the request or went away.'));
+      });
+    });
+  }
+
+  /** Gives the prepared calls back; the session's owner releases the session. */
+  close(): void {
+    for (const { preparedOrNone } of this.#signatures.values()) {
+      if (preparedOrNone !== undefined) binding.removeSignature(preparedOrNone.id);
+    }
+    this.#graphSignatures.close();
+  }
+
+  #prepare(request: TensorPredictRequest): SignatureCall {
+    const name = request.signatureName || DEFAULT_SIGNATURE;
+    const signature = this.#signatures.get(name) ?? this.#onlySignature(request);
+    if (request.allowGraphTensors && !signature?.covers(request)) return this.#graphSignatures.call(request, signature);
+    if (signature === undefined) throw signatureNotFound(name, this.#signatures.keys());
+    return signature.call(request);
+  }
+
+  /** GraphPipe's clients cannot name a signature: a model without serving_default offers its first one. */
+  #onlySignature(request: TensorPredictRequest): Signature | undefined {
+    if (!request.allowGraphTensors || request.signatureName !== '') return undefined;
+    return this.#signatures.values().next().value;
+  }
+
+  #submit(id: number, request: PredictRequest, call: SignatureCall | undefined): void {
+    if (request.kind === 'json') return this.#submitJson(id, request);
+    const { signature, fetches, inputs } = call as SignatureCall;
+    const words = writeSubmission(request.outputFormat, millisLeft(request), fetches, inputs);
+    binding.submit(this.#queue, signature.prepared.id, id, words, request.body);
+  }
+
+  #submitJson(id: number, request: JsonPredictRequest): void {
+    binding.submitJson(this.#queue, this.#session, id, millisLeft(request), request.body);
+  }
+}
+
+function millisLeft(request: PredictRequest): number {
+  return request.deadlineMillis === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : request.deadlineMillis - Date.now();
+}
+
+/** The outputs as doors see them: by the names and in the order that the client asked for. */
+class ServableOutputs implements Outputs {
+  readonly #mailbox: MailboxOutputs;
+  readonly #id: ServableId;
+  readonly #call: SignatureCall | undefined;
+
+  constructor(mailbox: MailboxOutputs, id: ServableId, call: SignatureCall | undefined) {
+    this.#mailbox = mailbox;
+    this.#id = id;
+    this.#call = call;
+  }
+
+  get count(): number {
+    return this.#mailbox.count;
+  }
+
+  get modelName(): string {
+    return this.#id.name;
+  }
+
+  get modelVersion(): bigint {
+    return this.#id.version;
+  }
+
+  get signatureName(): string {
+    return this.#call?.signature.name ?? DEFAULT_SIGNATURE;
+  }
+
+  alias(index: number): string {
+    return this.#call?.outputNames[index] ?? '';
+  }
+
+  dtype(index: number): DataType {
+    return this.#mailbox.dtype(this.#place(index));
+  }
+
+  rank(index: number): number {
+    return this.#mailbox.rank(this.#place(index));
+  }
+
+  dim(index: number, axis: number): number {
+    return this.#mailbox.dim(this.#place(index), axis);
+  }
+
+  byteLength(index: number): number {
+    return this.#mailbox.byteLength(this.#place(index));
+  }
+
+  copyTo(index: number, target: Uint8Array, offset: number): void {
+    this.#mailbox.copyTo(this.#place(index), target, offset);
+  }
+
+  #place(index: number): number {
+    return this.#call?.order?.[index] ?? index;
+  }
+}

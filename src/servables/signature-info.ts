@@ -1,0 +1,24 @@
+/** Signatures as the SavedModel declares them: what metadata is made of. */
+import type { DataType } from '../tensor/dtype.js';
+import type { Shape } from '../tensor/shape.js';
+
+/** An input or output of a signature as the SavedModel declares it. */
+export interface TensorInfo {
+  readonly alias: string;
+  /** The graph tensor it stands for, e.g. `serving_default_x:0`. */
+  readonly tensorName: string;
+  readonly dtype: DataType;
+  /** -1: unknown dimension; undefined: unknown rank. */
+  readonly shape: Shape | undefined;
+}
+
+export interface SignatureInfo {
+  readonly name: string;
+  /** E.g. `tensorflow/serving/predict`. */
+  readonly methodName: string;
+  /** In the order of the aliases' bytes; the order of GraphPipe's default inputs and outputs. */
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** The SignatureDef as it stood in the SavedModel, for GetModelMetadata. */
+  readonly signatureDef: Uint8Array;
+}

@@ -1,0 +1,140 @@
+/** A signature of a loaded model: what it declares, and the prepared call behind it. */
+import { failedPrecondition, invalidArgument, type ServingError } from '../errors.js';
+import type { PreparedSignature } from '../native/binding.js';
+import { dataTypeName } from '../tensor/dtype.js';
+import type { InputTensor, TensorPredictRequest } from '../tensor/predict-request.js';
+import { elementCount, formatShape } from '../tensor/shape.js';
+import type { SignatureInfo, TensorInfo } from './signature-info.js';
+
+/** What a request asks of a signature, brought into the order that the addon wants. */
+export interface SignatureCall {
+  readonly signature: Signature;
+  /** One per input of the signature, in its order. */
+  readonly inputs: readonly InputTensor[];
+  /** Indexes of the wanted outputs, ascending; empty: all. */
+  readonly fetches: readonly number[];
+  /** For each output in the order the client wants them: its place among the fetched ones. Undefined: as fetched. */
+  readonly order: readonly number[] | undefined;
+  readonly outputNames: readonly string[];
+}
+
+export class Signature {
+  readonly info: SignatureInfo;
+  readonly #prepared: PreparedSignature | undefined;
+  readonly #refusal: ServingError | undefined;
+  readonly #inputIndex: ReadonlyMap<string, number>;
+  readonly #outputIndex: ReadonlyMap<string, number>;
+  readonly #outputAliases: readonly string[];
+
+  /** `prepared` is the call, or the reason why the signature cannot be run. */
+  constructor(info: SignatureInfo, prepared: PreparedSignature | ServingError) {
+    this.info = info;
+    if (prepared instanceof Error) this.#refusal = prepared;
+    else this.#prepared = prepared;
+    this.#inputIndex = new Map(info.inputs.map((input, index) => [input.alias, index]));
+    this.#outputIndex = new Map(info.outputs.map((output, index) => [output.alias, index]));
+    this.#outputAliases = info.outputs.map((output) => output.alias);
+  }
+
+  get name(): string {
+    return this.info.name;
+  }
+
+  /** Throws why the signature cannot be run, if it cannot. */
+  get prepared(): PreparedSignature {
+    if (this.#prepared === undefined) throw this.#refusal as ServingError;
+    return this.#prepared;
+  }
+
+  /** The prepared call, if there is one to be removed. */
+  get preparedOrNone(): PreparedSignature | undefined {
+    return this.#prepared;
+  }
+
+  /**
+   * Checks names, dtypes and shapes of a request. Throws INVALID_ARGUMENT in full sentences; whether the shapes suit the
+   * model is for the run to say, as in TF Serving.
+   */
+  call(request: TensorPredictRequest): SignatureCall {
+    const { inputTypes } = this.prepared;
+    const inputs: InputTensor[] = [];
+    request.inputs.forEach((input, place) => {
+      const index = this.#indexOf(input, place);
+      if (inputs[index] !== undefined) throw invalidArgument(`Input '${this.#alias(index)}' is sent twice.`);
+      checkInput(this, input, this.#alias(index), inputTypes[index] as number);
+      inputs[index] = input;
+    });
+    this.#checkComplete(inputs);
+    return { signature: this, inputs, ...this.#selectOutputs(request.outputFilter) };
+  }
+
+  /** Whether all names that the request gives are aliases of this signature, none missing and none left empty in vain. */
+  covers(request: TensorPredictRequest): boolean {
+    return (
+      request.inputs.length === this.info.inputs.length &&
+      request.inputs.every((input) => input.name === '' || this.#inputIndex.has(input.name)) &&
+      request.outputFilter.every((name) => this.#outputIndex.has(name))
+    );
+  }
+
+  #alias(index: number): string {
+    return (this.info.inputs[index] as TensorInfo).alias;
+  }
+
+  #indexOf(input: InputTensor, place: number): number {
+    const index = input.name === '' ? place : this.#inputIndex.get(input.name);
+    if (index !== undefined && index < this.info.inputs.length) return index;
+    const which = input.name === '' ? `input number ${place + 1}` : `input '${input.name}'`;
+    throw invalidArgument(`Signature '${this.name}' has no ${which}. Its inputs are: ${this.#list('inputs')}.`);
+  }
+
+  #checkComplete(inputs: readonly (InputTensor | undefined)[]): void {
+    for (const [index, declared] of this.info.inputs.entries()) {
+      if (inputs[index] !== undefined) continue;
+      throw invalidArgument(
+        `Input '${declared.alias}' (${dataTypeName(declared.dtype)}, shape ${formatShape(declared.shape)}) of signature ` +
+          `'${this.name}' is missing. Its inputs are: ${this.#list('inputs')}.`,
+      );
+    }
+  }
+
+  #selectOutputs(filter: readonly string[]): Pick<SignatureCall, 'fetches' | 'order' | 'outputNames'> {
+    if (filter.length === 0) return { fetches: [], order: undefined, outputNames: this.#outputAliases };
+    const wanted = filter.map((name) => {
+      const index = this.#outputIndex.get(name);
+      if (index !== undefined) return index;
+      throw invalidArgument(
+        `Signature '${this.name}' has no output '${name}'. Its outputs are: ${this.#list('outputs')}.`,
+      );
+    });
+    const fetches = [...new Set(wanted)].sort((a, b) => a - b);
+    if (fetches.length < wanted.length) throw invalidArgument(`An output is asked for twice: ${filter.join(', ')}.`);
+    return { fetches, order: wanted.map((index) => fetches.indexOf(index)), outputNames: filter };
+  }
+
+  #list(side: 'inputs' | 'outputs'): string {
+    return this.info[side].map((tensor) => tensor.alias).join(', ') || 'none';
+  }
+}
+
+function checkInput(signature: Signature, input: InputTensor, alias: string, dtype: number): void {
+  if (input.dtype !== dtype) {
+    throw invalidArgument(
+      `Input '${alias}' of signature '${signature.name}' is ${dataTypeName(dtype)}, but the request sends ` +
+        `${dataTypeName(input.dtype)}.`,
+    );
+  }
+  if (Number.isNaN(elementCount(input.shape))) {
+    throw invalidArgument(
+      `The shape ${formatShape(input.shape)} of input '${alias}' has a negative dimension or more elements than a ` +
+        'tensor can hold.',
+    );
+  }
+}
+
+/** The error for a signature that the model does not have, as TF Serving codes it. */
+export function signatureNotFound(name: string, names: Iterable<string>): ServingError {
+  return failedPrecondition(
+    `Serving signature name: "${name}" not found in signature def. Signatures of the model: ${[...names].join(', ')}.`,
+  );
+}

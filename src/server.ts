@@ -1,0 +1,167 @@
+/** The composition root: Source → Manager → doors. start(), drain() and stop(), in the order they are called. */
+import { availableParallelism, totalmem } from 'node:os';
+import type { Api } from './api/api.js';
+import { createApi } from './api/create-api.js';
+import { FileSystemSource, type MonitoredModel } from './core/file-system-source.js';
+import { Manager } from './core/manager.js';
+import { ManagerState } from './core/servable-state.js';
+import type { Door } from './doors/door.js';
+import { createGraphPipeDoor } from './doors/graphpipe/index.js';
+import { createGrpcDoor } from './doors/grpc/index.js';
+import { createRestDoor } from './doors/rest/index.js';
+import { Code, ServingError, toServingError } from './errors.js';
+import type { Flags } from './flags.js';
+import { log } from './log.js';
+import type { SavedModel } from './servables/saved-model.js';
+import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
+import { VERSION } from './version.js';
+import { openTensorFlow } from './workers/tensorflow.js';
+import { WorkerPool } from './workers/pool.js';
+
+export interface ServerOptions {
+  readonly flags: Flags;
+  readonly models: readonly MonitoredModel[];
+  /** The model of GraphPipe's clients, who cannot name one. */
+  readonly graphpipeModel: string;
+  /** The folder of libtensorflow. */
+  readonly libtensorflow: string;
+  /** Whether a door's port was asked for: one that was not is left closed if its port is taken. */
+  readonly isPortGiven: (door: DoorName) => boolean;
+}
+
+export type DoorName = 'grpc' | 'rest' | 'graphpipe';
+
+/** The ports that are open; 0 for a door that is off. */
+export type Ports = Record<DoorName, number>;
+
+/** The share of the machine's memory that the tensors of requests may hold together. */
+const TENSOR_MEMORY_SHARE = 0.5;
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #pool: WorkerPool;
+  readonly #manager: Manager<SavedModel>;
+  readonly #source: FileSystemSource;
+  readonly #doors: Partial<Record<DoorName, Door>> = {};
+  #ready = false;
+
+  /** Throws UNAVAILABLE if libtensorflow cannot be opened. */
+  constructor(options: ServerOptions) {
+    const { flags } = options;
+    this.#options = options;
+    const version = openTensorFlow(options.libtensorflow, memoryOfThisProcess() * TENSOR_MEMORY_SHARE);
+    log.info('libtensorflow is open', { version, directory: options.libtensorflow });
+    this.#pool = new WorkerPool({ device: 'CPU:0', workers: flags.numWorkers || availableParallelism() });
+    const loaderOptions = this.#loaderOptions(flags);
+    this.#manager = new Manager({ createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions) });
+    this.#source = new FileSystemSource({
+      models: options.models,
+      pollWaitSeconds: flags.fileSystemPollWaitSeconds,
+    });
+  }
+
+  /**
+   * Loads the models, then opens the doors. Rejects with a ServingError if every version that was found failed to load, or
+   * if a door's port cannot be bound.
+   */
+  async start(): Promise<Ports> {
+    await this.#source.start((name, versions) => this.#manager.setAspiredVersions(name, versions));
+    await this.#manager.settled();
+    this.#checkSomethingLoaded();
+    this.#createDoors(createApi(this.#manager, () => this.#ready));
+    const ports = { grpc: 0, rest: 0, graphpipe: 0 };
+    for (const [name, door] of this.#openDoors()) ports[name] = await this.#listen(name, door);
+    this.#ready = true;
+    return ports;
+  }
+
+  /** Stops accepting; resolves when all that was accepted has been answered. */
+  async drain(): Promise<void> {
+    this.#ready = false;
+    this.#source.close();
+    await Promise.all(this.#openDoors().map(([, door]) => door.drain()));
+  }
+
+  /** Drops what is left and gives everything back. */
+  async stop(): Promise<void> {
+    this.#ready = false;
+    this.#source.close();
+    for (const [, door] of this.#openDoors()) door.close();
+    await this.#manager.close();
+    await this.#pool.close();
+  }
+
+  #loaderOptions(flags: Flags): SavedModelLoaderOptions {
+    const both = flags.tensorflowSessionParallelism;
+    return {
+      tags: flags.savedModelTags.split(','),
+      parallelism: {
+        intraOp: flags.tensorflowIntraOpParallelism || both,
+        interOp: flags.tensorflowInterOpParallelism || both,
+      },
+      queue: this.#pool.queue,
+    };
+  }
+
+  #checkSomethingLoaded(): void {
+    const states = this.#manager.names().flatMap((name) => this.#statesOf(name));
+    const failed = states.find(({ error }) => error !== undefined);
+    if (failed?.error === undefined || states.some(({ state }) => state === ManagerState.AVAILABLE)) return;
+    const { name, version } = failed.id;
+    throw new ServingError(failed.error.code, `Model ${name}, version ${version}: ${failed.error.message}`);
+  }
+
+  #statesOf(name: string) {
+    try {
+      return this.#manager.states(name);
+    } catch {
+      return []; // aspired without any version so far
+    }
+  }
+
+  #createDoors(api: Api): void {
+    const { flags, graphpipeModel } = this.#options;
+    const { host, maxRequestBytes: maxBodyBytes, restApiTimeoutInMs: timeoutMillis } = flags;
+    if (flags.port !== 0) {
+      this.#doors.grpc = createGrpcDoor(api, { host, port: flags.port, maxMessageBytes: maxBodyBytes });
+    }
+    if (flags.restApiPort !== 0) {
+      this.#doors.rest = createRestDoor(api, { host, port: flags.restApiPort, maxBodyBytes, timeoutMillis });
+    }
+    if (flags.graphpipePort !== 0) {
+      this.#doors.graphpipe = createGraphPipeDoor(api, {
+        host,
+        port: flags.graphpipePort,
+        maxBodyBytes,
+        defaultModelName: graphpipeModel,
+        serverVersion: VERSION,
+        timeoutMillis: timeoutMillis > 0 ? timeoutMillis : Number.POSITIVE_INFINITY,
+      });
+    }
+  }
+
+  #openDoors(): [DoorName, Door][] {
+    return Object.entries(this.#doors) as [DoorName, Door][];
+  }
+
+  /** A port that nobody asked for and that is taken only costs its door: a drop-in must not fail over it. */
+  async #listen(name: DoorName, door: Door): Promise<number> {
+    try {
+      const port = await door.listen();
+      log.info(`${door.name} is open`, { host: this.#options.flags.host, port });
+      return port;
+    } catch (thrown) {
+      const error = toServingError(thrown);
+      if (error.code !== Code.UNAVAILABLE || this.#options.isPortGiven(name)) throw error;
+      log.warn(`${door.name} stays closed: ${error.message}`);
+      delete this.#doors[name];
+      return 0;
+    }
+  }
+}
+
+/** A container's limit, if there is one, else the machine's memory. */
+function memoryOfThisProcess(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : totalmem();
+}

@@ -1,0 +1,23 @@
+import { toServingError } from '../errors.js';
+import { binding } from '../native/binding.js';
+
+/**
+ * Opens libtensorflow for the whole process, all workers included, and bounds the memory that the tensors of requests may
+ * hold together. Returns TensorFlow's version. Throws UNAVAILABLE if the library cannot be opened.
+ */
+export function openTensorFlow(directory: string, tensorMemoryBytes: number): string {
+  // TensorFlow says a line for every file it reads; warnings and errors remain. Set it to 0 to see all.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+  try {
+    const version = binding.openLibrary(directory);
+    binding.setMemoryBudget(tensorMemoryBytes);
+    return version;
+  } catch (error) {
+    throw toServingError(error);
+  }
+}
+
+/** Ends the process at once, also while runs are in progress, for which a usual exit would wait. */
+export function exitNow(code: number): never {
+  return binding.exitNow(code);
+}

@@ -1,0 +1,398 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Manager } from '../../src/core/manager.js';
+import type { ServableHandle } from '../../src/core/servable-handle.js';
+import { formatManagerState } from '../../src/core/servable-state.js';
+import type { AspiredVersion } from '../../src/core/source.js';
+import { Code, invalidArgument, type ServingError } from '../../src/errors.js';
+import { type CapturedLog, captureLog } from '../support/capture-log.js';
+import { FakeLoader, turn } from '../support/fake-loader.js';
+
+let loaders: FakeLoader[];
+let events: string[];
+let manager: Manager<string>;
+let captured: CapturedLog;
+
+beforeEach(() => {
+  captured = captureLog();
+  loaders = [];
+  events = [];
+  manager = new Manager({
+    createLoader(version) {
+      const loader = new FakeLoader(version);
+      loaders.push(loader);
+      return loader;
+    },
+    onStateChange: ({ id, state }) => events.push(`${id.name}:${id.version} ${formatManagerState(state)}`),
+  });
+});
+
+afterEach(() => captured.restore());
+
+function aspire(name: string, ...versions: bigint[]): void {
+  manager.setAspiredVersions(
+    name,
+    versions.map((version): AspiredVersion => ({ id: { name, version }, path: `/models/${name}/${version}` })),
+  );
+}
+
+function loaderOf(name: string, version: bigint): FakeLoader {
+  const loader = loaders.findLast(({ version: { id } }) => id.name === name && id.version === version);
+  assert.ok(loader, `version ${version} of ${name} has no loader`);
+  return loader;
+}
+
+async function serve(name: string, ...versions: bigint[]): Promise<void> {
+  aspire(name, ...versions);
+  for (const version of [...versions].sort((a, b) => Number(b - a))) await loaderOf(name, version).finishLoad();
+}
+
+function withHandle<T>(handle: ServableHandle<string>, fn: (handle: ServableHandle<string>) => T): T {
+  try {
+    return fn(handle);
+  } finally {
+    handle.release();
+  }
+}
+
+function servableOf(name: string, version?: bigint): string {
+  const request = version === undefined ? { name } : { name, version };
+  return withHandle(manager.acquire(request), (handle) => handle.servable);
+}
+
+function throwsServing(fn: () => unknown, code: number, message: string | RegExp): void {
+  assert.throws(fn, (error: ServingError) => {
+    assert.equal(error.code, code);
+    if (typeof message === 'string') assert.equal(error.message, message);
+    else assert.match(error.message, message);
+    return true;
+  });
+}
+
+describe('Manager loads', () => {
+  it('loads an aspired version and then serves it', async () => {
+    aspire('m', 1n);
+    throwsServing(
+      () => manager.acquire({ name: 'm' }),
+      Code.NOT_FOUND,
+      /^Servable not found for request: Latest\(m\)\. /,
+    );
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(servableOf('m'), 'm:1');
+    assert.deepEqual(events, ['m:1 START', 'm:1 LOADING', 'm:1 AVAILABLE']);
+  });
+
+  it('loads a new aspired version before it unloads the old one', async () => {
+    await serve('m', 1n);
+    aspire('m', 2n);
+    assert.equal(servableOf('m'), 'm:1');
+    assert.equal(loaderOf('m', 1n).unloads, 0);
+    await loaderOf('m', 2n).finishLoad();
+    assert.equal(servableOf('m'), 'm:2');
+    assert.equal(loaderOf('m', 1n).unloads, 1);
+    await loaderOf('m', 1n).finishUnload();
+    assert.deepEqual(events.slice(-5), ['m:2 START', 'm:2 LOADING', 'm:2 AVAILABLE', 'm:1 UNLOADING', 'm:1 END']);
+  });
+
+  it('keeps serving the old version when the new one fails to load', async () => {
+    await serve('m', 1n);
+    aspire('m', 2n);
+    await loaderOf('m', 2n).failLoad(invalidArgument('Broken file.'));
+    assert.equal(servableOf('m'), 'm:1');
+    assert.equal(loaderOf('m', 1n).unloads, 0);
+  });
+
+  it('loads other models when one fails, and shows the failure as END with its error', async () => {
+    aspire('bad', 1n);
+    aspire('good', 1n);
+    const error = invalidArgument('Broken file.');
+    await loaderOf('bad', 1n).failLoad(error);
+    await loaderOf('good', 1n).finishLoad();
+    assert.equal(servableOf('good'), 'good:1');
+    assert.deepEqual(manager.states('bad'), [{ id: { name: 'bad', version: 1n }, state: 50, error }]);
+  });
+
+  it('logs each step, and a failure with its reason', async () => {
+    await serve('m', 1n);
+    aspire('bad', 1n);
+    await loaderOf('bad', 1n).failLoad(invalidArgument('Broken file.'));
+    assert.deepEqual(captured.lines(), [
+      'I Loading servable {name: m version: 1}.',
+      'I Servable {name: m version: 1} is available.',
+      'I Loading servable {name: bad version: 1}.',
+      'E Loading servable {name: bad version: 1} failed: Broken file.',
+    ]);
+  });
+
+  it('takes a loader that cannot be made as a failed load', async () => {
+    const failing = new Manager<string>({
+      createLoader() {
+        throw new Error('no such platform');
+      },
+    });
+    failing.setAspiredVersions('m', [{ id: { name: 'm', version: 1n }, path: '/m/1' }]);
+    await failing.settled();
+    assert.equal(failing.states('m')[0]?.error?.message, 'no such platform');
+  });
+
+  it('does not load a version again when the same list comes again', async () => {
+    await serve('m', 1n);
+    aspire('m', 1n);
+    aspire('bad', 1n);
+    await loaderOf('bad', 1n).failLoad(new Error('broken'));
+    aspire('bad', 1n);
+    await turn();
+    assert.equal(loaders.length, 2);
+  });
+
+  it('loads a failed version again when it was not wanted in between', async () => {
+    aspire('m', 1n);
+    await loaderOf('m', 1n).failLoad(new Error('broken'));
+    aspire('m');
+    await serve('m', 1n);
+    assert.equal(servableOf('m'), 'm:1');
+  });
+
+  it('never loads a version that is not wanted any more when its turn comes', async () => {
+    aspire('m', 1n, 2n);
+    aspire('m', 2n);
+    await loaderOf('m', 2n).finishLoad();
+    assert.deepEqual(
+      loaders.map(({ version }) => version.id.version),
+      [2n],
+    );
+    assert.deepEqual(manager.states('m', 1n), [{ id: { name: 'm', version: 1n }, state: 50 }]);
+  });
+
+  it('unloads a version that stopped being wanted while it was loading', async () => {
+    aspire('m', 1n);
+    aspire('m');
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(loaderOf('m', 1n).unloads, 1);
+  });
+});
+
+describe('Manager unloads', () => {
+  it('waits for the last handle before it unloads, and gives out no new one meanwhile', async () => {
+    await serve('m', 1n);
+    const first = manager.acquire({ name: 'm' });
+    const second = manager.acquire({ name: 'm' });
+    aspire('m');
+    throwsServing(() => manager.acquire({ name: 'm' }), Code.NOT_FOUND, /1 UNLOADING/);
+    first.release();
+    first.release();
+    await turn();
+    assert.equal(loaderOf('m', 1n).unloads, 0);
+    second.release();
+    await turn();
+    assert.equal(loaderOf('m', 1n).unloads, 1);
+  });
+
+  it('loads the next version although a handle holds back the unload of an old one', async () => {
+    await serve('m', 1n);
+    const held = manager.acquire({ name: 'm' });
+    await serve('m', 2n);
+    await serve('m', 3n);
+    assert.equal(servableOf('m'), 'm:3');
+    assert.equal(loaderOf('m', 1n).unloads, 0);
+    held.release();
+    await turn();
+    assert.equal(loaderOf('m', 1n).unloads, 1);
+  });
+
+  it('loads a version again that is wanted again while it is being unloaded', async () => {
+    await serve('m', 1n);
+    aspire('m');
+    aspire('m', 1n);
+    await turn();
+    await loaderOf('m', 1n).finishUnload();
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(loaders.length, 2);
+    assert.equal(servableOf('m'), 'm:1');
+  });
+
+  it('ends a version even if its loader fails to unload it', async () => {
+    await serve('m', 1n);
+    aspire('m');
+    await turn();
+    await loaderOf('m', 1n).failUnload(new Error('stuck'));
+    assert.equal(manager.states('m')[0]?.state, 50);
+  });
+});
+
+describe('Manager.acquire()', () => {
+  it('gives the newest available version where none is asked for', async () => {
+    aspire('m', 2n, 10n);
+    await loaderOf('m', 10n).failLoad(new Error('broken'));
+    await loaderOf('m', 2n).finishLoad();
+    assert.equal(servableOf('m'), 'm:2');
+  });
+
+  it('gives the version that is asked for, with its id', async () => {
+    await serve('m', 1n, 2n);
+    assert.equal(servableOf('m', 1n), 'm:1');
+    assert.deepEqual(
+      withHandle(manager.acquire({ name: 'm', version: 2n }), ({ id }) => id),
+      { name: 'm', version: 2n },
+    );
+  });
+
+  it('says which versions there are when the one asked for is not available', async () => {
+    await serve('m', 1n);
+    throwsServing(
+      () => manager.acquire({ name: 'm', version: 7n }),
+      Code.NOT_FOUND,
+      'Servable not found for request: Specific(m, 7). Versions of model m: 1 AVAILABLE.',
+    );
+  });
+
+  it('says why a version is not available when it failed to load', async () => {
+    aspire('m', 1n);
+    await loaderOf('m', 1n).failLoad(invalidArgument('Broken file.'));
+    throwsServing(
+      () => manager.acquire({ name: 'm' }),
+      Code.NOT_FOUND,
+      'Servable not found for request: Latest(m). Versions of model m: 1 END (Broken file.).',
+    );
+  });
+
+  it('says which models there are when the one asked for is unknown', async () => {
+    await serve('a', 1n);
+    await serve('b', 1n);
+    throwsServing(
+      () => manager.acquire({ name: 'A' }),
+      Code.NOT_FOUND,
+      'Servable not found for request: Latest(A). Available models: a, b.',
+    );
+  });
+
+  it('refuses a version label', async () => {
+    await serve('m', 1n);
+    const request = { name: 'm', versionLabel: 'stable' };
+    throwsServing(
+      () => manager.acquire(request),
+      Code.INVALID_ARGUMENT,
+      /^Unrecognized servable version label: stable\. /,
+    );
+  });
+
+  it('takes an empty name as the only model', async () => {
+    await serve('m', 1n);
+    assert.equal(servableOf(''), 'm:1');
+  });
+
+  it('takes an empty name as the only model that has not been removed', async () => {
+    await serve('old', 1n);
+    aspire('old');
+    await turn();
+    await loaderOf('old', 1n).finishUnload();
+    await serve('m', 1n);
+    assert.equal(servableOf(''), 'm:1');
+  });
+
+  it('refuses an empty name where there are several models, and lists them', async () => {
+    await serve('a', 1n);
+    await serve('b', 1n);
+    throwsServing(
+      () => manager.acquire({ name: '' }),
+      Code.INVALID_ARGUMENT,
+      /^ModelSpec has no name specified\. .*: a, b\.$/,
+    );
+  });
+
+  it('finds nothing for an empty name where there is no model', () => {
+    throwsServing(
+      () => manager.acquire({ name: '' }),
+      Code.NOT_FOUND,
+      /^Servable not found for request: Latest\(\)\. /,
+    );
+  });
+});
+
+describe('Manager.states()', () => {
+  it('shows all versions ever seen, newest first, ended ones included', async () => {
+    await serve('m', 9n);
+    await serve('m', 10n);
+    await loaderOf('m', 9n).finishUnload();
+    assert.deepEqual(
+      manager.states('m').map(({ id, state }) => [id.version, state]),
+      [
+        [10n, 30],
+        [9n, 50],
+      ],
+    );
+    assert.deepEqual(manager.names(), ['m']);
+  });
+
+  it('shows one version alone', async () => {
+    await serve('m', 1n, 2n);
+    assert.deepEqual(manager.states('m', 1n), [{ id: { name: 'm', version: 1n }, state: 30 }]);
+  });
+
+  it('finds no version of an unknown model, nor of one without versions', () => {
+    throwsServing(() => manager.states('m'), Code.NOT_FOUND, /^Could not find any versions of model m\. /);
+    aspire('m');
+    throwsServing(() => manager.states('m'), Code.NOT_FOUND, /^Could not find any versions of model m\. /);
+  });
+
+  it('finds no version that was never seen', async () => {
+    await serve('m', 1n);
+    throwsServing(() => manager.states('m', 7n), Code.NOT_FOUND, /^Could not find version 7 of model m\. .*: 1\.$/);
+  });
+});
+
+describe('Manager.settled() and close()', () => {
+  it('is settled at once where nothing is aspired', () => manager.settled());
+
+  it('is settled when each aspired version is available or has failed', async () => {
+    aspire('a', 1n);
+    aspire('b', 1n);
+    let settled = false;
+    const done = manager.settled().then(() => {
+      settled = true;
+    });
+    await loaderOf('a', 1n).finishLoad();
+    assert.equal(settled, false);
+    await loaderOf('b', 1n).failLoad(new Error('broken'));
+    await done;
+  });
+
+  it('is not settled by the end of a version when its successor still has to load', async () => {
+    aspire('m', 1n, 2n);
+    let settled = false;
+    void manager.settled().then(() => {
+      settled = true;
+    });
+    aspire('m', 2n, 3n);
+    await loaderOf('m', 2n).finishLoad();
+    assert.equal(settled, false);
+    await loaderOf('m', 3n).finishLoad();
+    assert.equal(settled, true);
+  });
+
+  it('closes when everything is unloaded and takes no versions any more', async () => {
+    await serve('m', 1n);
+    const held = manager.acquire({ name: 'm' });
+    let closed = false;
+    const closing = manager.close().then(() => {
+      closed = true;
+    });
+    aspire('m', 2n);
+    held.release();
+    await turn();
+    assert.equal(closed, false);
+    await loaderOf('m', 1n).finishUnload();
+    await closing;
+    assert.equal(loaders.length, 1);
+    await manager.close();
+  });
+
+  it('closes after a load that was under way has been undone', async () => {
+    aspire('m', 1n);
+    const closing = manager.close();
+    await loaderOf('m', 1n).finishLoad();
+    await loaderOf('m', 1n).finishUnload();
+    await closing;
+    assert.equal(manager.states('m')[0]?.state, 50);
+  });
+});

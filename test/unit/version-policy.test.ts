@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ManagerState } from '../../src/core/servable-state.js';
+import { nextAction, selectVersions, type VersionPolicy, type VersionSnapshot } from '../../src/core/version-policy.js';
+
+describe('selectVersions()', () => {
+  const found = [2n, 10n, 9n, 2n];
+  const cases: [string, VersionPolicy, bigint[]][] = [
+    ['takes the newest version by number, not by text', { kind: 'latest' }, [10n]],
+    ['counts 0 latest versions as 1', { kind: 'latest', numVersions: 0 }, [10n]],
+    ['takes the n latest versions, newest first', { kind: 'latest', numVersions: 2 }, [10n, 9n]],
+    ['takes what there is where more are asked for', { kind: 'latest', numVersions: 7 }, [10n, 9n, 2n]],
+    ['takes all versions, each once', { kind: 'all' }, [10n, 9n, 2n]],
+    ['takes specific versions as far as they are there', { kind: 'specific', versions: [3n, 2n] }, [2n]],
+    ['takes none where no specific version is listed', { kind: 'specific', versions: [] }, []],
+  ];
+  for (const [name, policy, expected] of cases) {
+    it(name, () => assert.deepEqual(selectVersions(found, policy), expected));
+  }
+
+  it('selects nothing out of nothing', () => assert.deepEqual(selectVersions([], { kind: 'latest' }), []));
+});
+
+describe('nextAction() of the availability-preserving policy', () => {
+  type Row = [version: bigint, state: keyof typeof ManagerState, wish: 'wanted' | 'unwanted'];
+  const cases: [string, Row[], string | undefined][] = [
+    ['does nothing without versions', [], undefined],
+    ['loads a new aspired version', [[1n, 'START', 'wanted']], 'load 1'],
+    [
+      'loads the newest aspired version first',
+      [
+        [1n, 'START', 'wanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      'load 2',
+    ],
+    [
+      'loads one version at a time',
+      [
+        [1n, 'START', 'wanted'],
+        [2n, 'LOADING', 'wanted'],
+      ],
+      undefined,
+    ],
+    [
+      'loads a new aspired version before it unloads the old one',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      'load 2',
+    ],
+    [
+      'does not unload while the new version is still loading',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'LOADING', 'wanted'],
+      ],
+      undefined,
+    ],
+    [
+      'unloads the old version once the new one is available',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'AVAILABLE', 'wanted'],
+      ],
+      'unload 1',
+    ],
+    [
+      'keeps the old version when the new one failed to load',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'END', 'wanted'],
+      ],
+      undefined,
+    ],
+    [
+      'unloads the oldest non-aspired version first',
+      [
+        [3n, 'AVAILABLE', 'unwanted'],
+        [2n, 'AVAILABLE', 'unwanted'],
+      ],
+      'unload 2',
+    ],
+    ['unloads when no version is aspired at all', [[1n, 'AVAILABLE', 'unwanted']], 'unload 1'],
+    [
+      'unloads before it loads a further aspired version',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'AVAILABLE', 'wanted'],
+        [3n, 'START', 'wanted'],
+      ],
+      'unload 1',
+    ],
+    [
+      'loads the next version while another one unloads',
+      [
+        [1n, 'UNLOADING', 'unwanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      'load 2',
+    ],
+    ['does not load a version that nobody wants', [[1n, 'START', 'unwanted']], undefined],
+    ['does not try a failed version again', [[1n, 'END', 'wanted']], undefined],
+    [
+      'does nothing when all is as wanted',
+      [
+        [1n, 'END', 'unwanted'],
+        [2n, 'AVAILABLE', 'wanted'],
+      ],
+      undefined,
+    ],
+  ];
+  for (const [name, rows, expected] of cases) {
+    it(name, () => {
+      const action = nextAction(rows.map(toSnapshot));
+      assert.equal(action && `${action.kind} ${action.version}`, expected);
+    });
+  }
+
+  function toSnapshot([version, state, wish]: Row): VersionSnapshot {
+    return { version, state: ManagerState[state], aspired: wish === 'wanted' };
+  }
+});
