@@ -15,14 +15,14 @@ struct DataTypeInfo {
 };
 
 inline constexpr std::array<DataTypeInfo, 23> kDataTypes = {{
-    {TF_FLOAT, "DT_FLOAT", 4},        {TF_DOUBLE, "DT_DOUBLE", 8},   {TF_INT32, "DT_INT32", 4},
-    {TF_UINT8, "DT_UINT8", 1},        {TF_INT16, "DT_INT16", 2},     {TF_INT8, "DT_INT8", 1},
-    {TF_STRING, "DT_STRING", 0},      {TF_COMPLEX64, "DT_COMPLEX64", 8}, {TF_INT64, "DT_INT64", 8},
-    {TF_BOOL, "DT_BOOL", 1},          {TF_QINT8, "DT_QINT8", 1},     {TF_QUINT8, "DT_QUINT8", 1},
-    {TF_QINT32, "DT_QINT32", 4},      {TF_BFLOAT16, "DT_BFLOAT16", 2}, {TF_QINT16, "DT_QINT16", 2},
-    {TF_QUINT16, "DT_QUINT16", 2},    {TF_UINT16, "DT_UINT16", 2},   {TF_COMPLEX128, "DT_COMPLEX128", 16},
-    {TF_HALF, "DT_HALF", 2},          {TF_RESOURCE, "DT_RESOURCE", 0}, {TF_VARIANT, "DT_VARIANT", 0},
-    {TF_UINT32, "DT_UINT32", 4},      {TF_UINT64, "DT_UINT64", 8},
+    {TF_FLOAT, "DT_FLOAT", 4},     {TF_DOUBLE, "DT_DOUBLE", 8},       {TF_INT32, "DT_INT32", 4},
+    {TF_UINT8, "DT_UINT8", 1},     {TF_INT16, "DT_INT16", 2},         {TF_INT8, "DT_INT8", 1},
+    {TF_STRING, "DT_STRING", 0},   {TF_COMPLEX64, "DT_COMPLEX64", 8}, {TF_INT64, "DT_INT64", 8},
+    {TF_BOOL, "DT_BOOL", 1},       {TF_QINT8, "DT_QINT8", 1},         {TF_QUINT8, "DT_QUINT8", 1},
+    {TF_QINT32, "DT_QINT32", 4},   {TF_BFLOAT16, "DT_BFLOAT16", 2},   {TF_QINT16, "DT_QINT16", 2},
+    {TF_QUINT16, "DT_QUINT16", 2}, {TF_UINT16, "DT_UINT16", 2},       {TF_COMPLEX128, "DT_COMPLEX128", 16},
+    {TF_HALF, "DT_HALF", 2},       {TF_RESOURCE, "DT_RESOURCE", 0},   {TF_VARIANT, "DT_VARIANT", 0},
+    {TF_UINT32, "DT_UINT32", 4},   {TF_UINT64, "DT_UINT64", 8},
 }};
 
 constexpr bool TableIsInOrder() {

@@ -11,8 +11,8 @@ namespace tensorgate {
 namespace {
 
 Status Misfit(std::string_view alias, const EncodedInput& input, const std::string& got) {
-  return {code::kInvalidArgument, "tensor parsing error: " + std::string(alias) + ": shape " +
-                                      FormatDims(input.dims) + " of " + DataTypeName(input.dtype) + " needs " +
+  return {code::kInvalidArgument, "tensor parsing error: " + std::string(alias) + ": shape " + FormatDims(input.dims) +
+                                      " of " + DataTypeName(input.dtype) + " needs " +
                                       std::to_string(ElementCount(input.dims)) + " values, but the request has " + got +
                                       "."};
 }
@@ -50,8 +50,7 @@ Status DecodeRaw(std::string_view alias, EncodedInput* input, int64_t count, Ten
 Status DecodeVarints(std::string_view alias, EncodedInput* input, int64_t count, TensorPtr* tensor) {
   const size_t element_size = DataTypeSize(input->dtype);
   Slab values(count * element_size);
-  const int64_t read =
-      ReadVarints(input->dtype, {input->bytes.data(), input->bytes.size()}, values.data(), count);
+  const int64_t read = ReadVarints(input->dtype, {input->bytes.data(), input->bytes.size()}, values.data(), count);
   if (read < 0) return Misfit(alias, *input, "more, or bytes that are no varints");
   if (read < count && !input->fill) return Misfit(alias, *input, std::to_string(read));
   if (read < count) Fill(values.data(), element_size, read, count);
@@ -86,7 +85,9 @@ Status DecodeInput(std::string_view alias, EncodedInput input, TensorPtr* tensor
   if (ByteSize(input.dims, is_string ? sizeof(TF_TString) : DataTypeSize(input.dtype)) < 0)
     return {code::kInvalidArgument, "The shape " + FormatDims(input.dims) + " of input '" + std::string(alias) +
                                         "' has a negative dimension or more elements than memory can hold."};
-  if (is_string != (input.encoding == Encoding::kStrings))
+  const bool fits_encoding = is_string ? input.encoding == Encoding::kStrings
+                                       : input.encoding != Encoding::kStrings && DataTypeSize(input.dtype) > 0;
+  if (!fits_encoding)
     return {code::kInvalidArgument, "The values of input '" + std::string(alias) + "' are not in a form that " +
                                         DataTypeName(input.dtype) + " can be sent in."};
   Status status;
@@ -101,7 +102,8 @@ Status DecodeInput(std::string_view alias, EncodedInput input, TensorPtr* tensor
       status = DecodeStrings(alias, &input, count, tensor);
       break;
   }
-  if (status.ok() && !*tensor) return {code::kInternal, "TensorFlow did not take the tensor '" + std::string(alias) + "'."};
+  if (status.ok() && !*tensor)
+    return {code::kInternal, "TensorFlow did not take the tensor '" + std::string(alias) + "'."};
   return status;
 }
 

@@ -66,8 +66,8 @@ Status Run(Request* request, std::span<const uint32_t> fetch_set, std::vector<Te
   const Signature& signature = *request->signature;
   std::vector<TF_Tensor*> inputs(request->inputs.size());
   for (size_t i = 0; i < inputs.size(); i++) inputs[i] = request->inputs[i].get();
-  std::vector<TF_Output> fetches;
-  for (uint32_t index : fetch_set) fetches.push_back(signature.outputs()[index].output);
+  std::vector<TF_Output> fetches(fetch_set.size());
+  for (size_t i = 0; i < fetches.size(); i++) fetches[i] = signature.outputs()[fetch_set[i]].output;
   std::vector<TF_Tensor*> outputs(fetches.size(), nullptr);
   const std::string options = RunOptionsFor(request->deadline);
   const TF_Buffer run_options{options.data(), options.size(), nullptr};

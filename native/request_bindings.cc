@@ -61,7 +61,8 @@ template <typename Read>
 void SubmitTo(napi_env env, int queue_id, int32_t request_id, Read read) {
   EnvData* data = EnvData::Of(env);
   const auto queue = QueueTable::Get().Find(queue_id);
-  if (!queue || !data->port) return Throw(env, {code::kInternal, "There is no such queue, or attach() was not called."});
+  if (!queue || !data->port)
+    return Throw(env, {code::kInternal, "There is no such queue, or attach() was not called."});
   try {
     auto request = NewRequest(data, request_id);
     const Status status = read(request.get());
@@ -123,8 +124,9 @@ napi_value CopyOutput(napi_env env, napi_callback_info info) {
   if (!port || !(offset >= 0 && offset <= static_cast<double>(target.size())))
     return Throw(env, {code::kInternal, "The output does not fit the memory it is copied to."}), nullptr;
   const auto begin = static_cast<size_t>(offset);
-  const Status status = port->CopyOutput(static_cast<uint32_t>(arguments.Int(0)), static_cast<uint32_t>(arguments.Int(1)),
-                                         target.data() + begin, target.size() - begin);
+  const Status status =
+      port->CopyOutput(static_cast<uint32_t>(arguments.Int(0)), static_cast<uint32_t>(arguments.Int(1)),
+                       target.data() + begin, target.size() - begin);
   if (!status.ok()) Throw(env, status);
   return nullptr;
 }

@@ -25,8 +25,8 @@ bool GraphHasV1ControlFlow(TF_Graph* graph) {
   return false;
 }
 
-// Whether a serialized FunctionDef has a node of such a type: NodeDef.op is field 2, so the bytes `0x12 <length> <name>`
-// stand in it. A match elsewhere (a node named so) only costs the faster executor.
+// Whether a serialized FunctionDef has a node of such a type: NodeDef.op is field 2, so the bytes `0x12 <length>
+// <name>` stand in it. A match elsewhere (a node named so) only costs the faster executor.
 bool FunctionHasV1ControlFlow(std::string_view function_def) {
   for (std::string_view op : kV1ControlFlow) {
     std::string field = {0x12, static_cast<char>(op.size())};

@@ -94,7 +94,8 @@ Napi::Value ReleaseSession(const Napi::CallbackInfo& info) {
   const int id = info[0].ToNumber();
   std::vector<int>& held = EnvData::Of(info.Env())->sessions;
   const auto found = std::find(held.begin(), held.end(), id);
-  if (found == held.end()) throw Napi::Error::New(info.Env(), "This environment holds no session " + std::to_string(id));
+  if (found == held.end())
+    throw Napi::Error::New(info.Env(), "This environment holds no session " + std::to_string(id));
   held.erase(found);
   auto* worker = new ReleaseWorker(info.Env(), id);
   const Napi::Promise promise = worker->promise();

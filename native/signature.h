@@ -30,8 +30,8 @@ struct SignatureTensor {
 // Immutable after Prepare(), shared by the tables and by each request in flight; keeps its session alive. Any thread.
 class Signature {
  public:
-  // Resolves the tensors in the session's graph. Fails, naming the tensor, if there is none of that name or if its dtype
-  // cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
+  // Resolves the tensors in the session's graph. Fails, naming the tensor, if there is none of that name or if its
+  // dtype cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
   static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
                                             std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
                                             Status* status);

@@ -11,8 +11,8 @@ struct SlabStats {
   size_t budget_bytes;  // the most that may be used
 };
 
-// The most bytes that all living slabs may hold together; beyond it `Slab(size)` throws std::bad_alloc, which reaches the
-// client as RESOURCE_EXHAUSTED. Guards against requests that are small on the wire and huge in memory. Any thread.
+// The most bytes that all living slabs may hold together; beyond it `Slab(size)` throws std::bad_alloc, which reaches
+// the client as RESOURCE_EXHAUSTED. Guards against requests that are small on the wire and huge in memory. Any thread.
 void SetTensorMemoryBudget(size_t bytes);
 SlabStats TensorMemoryStats();
 

@@ -113,7 +113,7 @@ Status ReadSubmission(std::span<const double> numbers, std::span<const uint8_t> 
     input.dtype = declared[i].dtype;
     if (!ReadInput(&words, body, &input)) return Malformed("input '" + declared[i].alias + "' is out of bounds");
     if (!input.IsTensorAlready()) continue;
-    const Status status = DecodeInput(declared[i].alias, std::move(input), &request->inputs[i]);
+    Status status = DecodeInput(declared[i].alias, std::move(input), &request->inputs[i]);
     if (!status.ok()) return status;
   }
   return {};

@@ -1,8 +1,8 @@
 // What JavaScript says of a request when it submits it: one array of numbers and the body they point into.
 //
-//   words: output format, milliseconds left (Infinity: no deadline), count of wanted outputs, their indexes (ascending),
-//   then for each input of the signature: encoding, fill, begin, end, rank, dims …, and for strings the count of range
-//   numbers and the ranges (begin, end of each element).
+//   words: output format, milliseconds left (Infinity: no deadline), count of wanted outputs, their indexes
+//   (ascending), then for each input of the signature: encoding, fill, begin, end, rank, dims …, and for strings the
+//   count of range numbers and the ranges (begin, end of each element).
 //
 // Bytes are copied out of the body here, once: fixed-width values straight into tensor memory.
 #pragma once

@@ -44,7 +44,8 @@ std::string OpenTensorFlow(const std::string& directory) {
   // The framework library first, by its own path: the main library's NEEDED entry then finds it by soname.
   if (!OpenOne(directory, {"libtensorflow_framework.so.2", "libtensorflow_framework.2.dylib"}, &error)) return error;
   error.clear();
-  void* library = OpenOne(directory, {"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow_cc.2.dylib"}, &error);
+  void* library =
+      OpenOne(directory, {"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow_cc.2.dylib"}, &error);
   if (!library) return error;
   error = Fill(library);
   open = error.empty();

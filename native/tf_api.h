@@ -1,5 +1,5 @@
-// libtensorflow's C API as a table of functions, filled when the library is opened at run time: the addon builds with the
-// C headers alone, and one build serves the CPU and the GPU library.
+// libtensorflow's C API as a table of functions, filled when the library is opened at run time: the addon builds with
+// the C headers alone, and one build serves the CPU and the GPU library.
 #pragma once
 
 #include <string>

@@ -13,7 +13,9 @@ import { basename, dirname, join } from 'node:path';
 /** The partial folders of this very process: another one with our process id is a leftover, for in containers the same ids come again. */
 const ours = new Set();
 
-process.once('exit', () => ours.forEach((folder) => tryToRemove(folder)));
+process.once('exit', () => {
+  for (const folder of ours) tryToRemove(folder);
+});
 
 /** A cache folder may be shared between machines, where a process id says nothing of the other's runs; after this long they are dead. */
 const ABANDONED_AFTER_HOURS = 24;

@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
-process.once('exit', () => running.forEach((child) => child.kill()));
+process.once('exit', () => {
+  for (const child of running) child.kill();
+});
 
 /**
  * @param {string} program

@@ -55,6 +55,9 @@ export interface GrpcListener extends Door {
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 
+/** How long a drain waits, once no call runs, for clients to close and for requests that are still coming in. */
+const IDLE_GRACE_MILLIS = 1000;
+
 export function createGrpcListener(options: GrpcListenerOptions): GrpcListener {
   return new GrpcJsListener(options);
 }
@@ -67,7 +70,10 @@ class GrpcJsListener implements GrpcListener {
   readonly #server: grpc.Server;
   /** Ends each stream that is open: they would hold up the drain for as long as their clients like. */
   readonly #openStreams = new Set<() => void>();
+  /** Calls that are not over: their answer, if there was one, has not gone out entirely. */
+  #running = 0;
   #draining = false;
+  #drained: () => void = () => {};
 
   constructor(options: GrpcListenerOptions) {
     this.#options = options;
@@ -84,6 +90,7 @@ class GrpcJsListener implements GrpcListener {
 
   register(path: string, method: UnaryMethod): void {
     this.#add(path, 'unary', (call: grpc.ServerUnaryCall<Buffer, Buffer>, respond: grpc.sendUnaryData<Buffer>) => {
+      this.#begin(call);
       void answer(method, call, respond, this.#options.toStatus);
     });
   }
@@ -130,13 +137,35 @@ class GrpcJsListener implements GrpcListener {
     this.#draining = true;
     for (const end of this.#openStreams) end();
     return new Promise((resolve) => {
+      this.#drained = resolve;
       this.#server.tryShutdown(() => resolve());
+      this.#finishWhenIdle();
     });
   }
 
   close(): void {
     this.#draining = true;
     this.#server.forceShutdown();
+  }
+
+  #begin(call: grpc.ServerUnaryCall<Buffer, Buffer> | StreamCall): void {
+    this.#running++;
+    // grpc-js reports every end of a call as 'cancelled', the good ones too.
+    call.on('cancelled', () => {
+      this.#running--;
+      this.#finishWhenIdle();
+    });
+  }
+
+  /** A client that does not close its side of an idle connection would hold up tryShutdown() for ever. */
+  #finishWhenIdle(): void {
+    if (!this.#draining || this.#running > 0) return;
+    const finish = () => {
+      if (this.#running > 0) return;
+      this.close();
+      this.#drained();
+    };
+    setTimeout(finish, IDLE_GRACE_MILLIS).unref();
   }
 
   #add(path: string, type: string, handler: unknown): void {
@@ -159,6 +188,7 @@ class GrpcJsListener implements GrpcListener {
       if (error === undefined) call.end();
       else call.emit('error', this.#options.toStatus(error));
     };
+    this.#begin(call);
     this.#openStreams.add(stop);
     call.on('cancelled', () => {
       this.#openStreams.delete(stop);
@@ -178,7 +208,6 @@ async function answer(
 ): Promise<void> {
   const cancellation = new Cancellation();
   let answered = false;
-  // grpc-js reports every end of a call as 'cancelled', the good ones too.
   call.on('cancelled', () => {
     if (!answered) cancellation.cancel();
   });

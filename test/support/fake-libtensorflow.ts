@@ -19,8 +19,11 @@ const [, REAL_PYTHON] = /^(.+)$/m.exec(
   spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout ?? '',
 ) ?? [undefined, undefined];
 
-/** For `test`'s options: unpacking a wheel is Python's work, also in these tests. */
-export const NEEDS_PYTHON = { skip: REAL_PYTHON ? false : 'python3 is not installed', timeout: 60_000 };
+/** For `test`'s options: a library is fetched on Linux only, and unpacking a wheel is Python's work, also in these tests. */
+export const FETCHES = {
+  skip: process.platform !== 'linux' ? 'fetching is for Linux' : REAL_PYTHON ? false : 'python3 is not installed',
+  timeout: 60_000,
+};
 
 /** A folder of this test's own, gone when it ends. */
 export function temporaryFolder(t: TestContext): string {
@@ -64,7 +67,7 @@ export function fakeEnvironment(
   writeFileSync(join(bin, 'python3'), `#!${process.execPath}\n${FAKE_PYTHON}`);
   chmodSync(join(bin, 'python3'), 0o755);
   return {
-    PATH: `${bin}:${process.env['PATH']}`,
+    PATH: `${bin}:${process.env.PATH}`,
     HOME: folder,
     XDG_CACHE_HOME: join(folder, 'cache'),
     FAKE_PIP: pip,

@@ -73,7 +73,7 @@ export async function withServer<T>(
 
 async function choosePorts(flags: readonly string[]): Promise<ServerPorts> {
   const free = await freePorts(3);
-  const choose = (flag: string, index: number) => Number(valueOf(flags, flag) ?? free[index]);
+  const choose = (flag: string, index: number) => Number(givenValue(flags, flag) ?? free[index]);
   return {
     grpc: choose(PORT_FLAGS.grpc, 0),
     rest: choose(PORT_FLAGS.rest, 1),
@@ -81,7 +81,7 @@ async function choosePorts(flags: readonly string[]): Promise<ServerPorts> {
   };
 }
 
-function valueOf(flags: readonly string[], name: string): string | undefined {
+function givenValue(flags: readonly string[], name: string): string | undefined {
   return flags.findLast((flag) => flag.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 

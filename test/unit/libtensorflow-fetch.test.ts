@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Environment,
   FETCH_SCRIPT,
+  FETCHES,
   FRAMEWORK,
   fakeEnvironment,
   LIBRARY,
-  NEEDS_PYTHON,
   SCRIPTS,
   temporaryFolder,
   touch,
@@ -64,7 +64,7 @@ async function until(condition: () => boolean): Promise<void> {
   assert.ok(condition());
 }
 
-test('of a wheel only the libraries, the headers and the notices are unpacked', NEEDS_PYTHON, async (t) => {
+test('of a wheel only the libraries, the headers and the notices are unpacked', FETCHES, async (t) => {
   const env = fakeEnvironment(temporaryFolder(t), 'serve', WHEEL);
   const found = await fetchCpu(env);
 
@@ -79,7 +79,7 @@ test('of a wheel only the libraries, the headers and the notices are unpacked', 
 
 test(
   'with CUDA, nvidia/ lies beside tensorflow/ as the libraries expect, and ptxas is executable',
-  NEEDS_PYTHON,
+  FETCHES,
   async (t) => {
     const cuda = [
       'nvidia/cublas/lib/libcublas.so.12',
@@ -102,7 +102,7 @@ test('CUDA on a processor that it is not published for is refused', async () => 
   });
 });
 
-test('two fetches at once end in one whole folder', NEEDS_PYTHON, async (t) => {
+test('two fetches at once end in one whole folder', FETCHES, async (t) => {
   const env = fakeEnvironment(temporaryFolder(t), 'serve', WHEEL);
   const ends = await Promise.all([start(env).ended, start(env).ended, fetchLibtensorflow({ env, progress: QUIET })]);
 
@@ -112,32 +112,28 @@ test('two fetches at once end in one whole folder', NEEDS_PYTHON, async (t) => {
   assert.deepEqual(besides(dirname(directory)), [basename(dirname(directory))]);
 });
 
-test(
-  'a run that is killed leaves nothing to be found, and the next one removes what it left',
-  NEEDS_PYTHON,
-  async (t) => {
-    const folder = temporaryFolder(t);
-    const hanging = fakeEnvironment(folder, 'hang');
-    const cache = join(folder, 'cache', 'tensorgate');
-    const { child, ended } = start(hanging);
-    await until(
-      () =>
-        existsSync(cache) &&
-        readdirSync(cache, { recursive: true }).some((name) => `${name}`.endsWith('requirements.txt')),
-    );
-    child.kill('SIGKILL');
-    await ended;
-    assert.equal(findLibtensorflow(hanging), undefined);
-    assert.match(readdirSync(cache).join(), /\.partial-/);
+test('a run that is killed leaves nothing to be found, and the next one removes what it left', FETCHES, async (t) => {
+  const folder = temporaryFolder(t);
+  const hanging = fakeEnvironment(folder, 'hang');
+  const cache = join(folder, 'cache', 'tensorgate');
+  const { child, ended } = start(hanging);
+  await until(
+    () =>
+      existsSync(cache) &&
+      readdirSync(cache, { recursive: true }).some((name) => `${name}`.endsWith('requirements.txt')),
+  );
+  child.kill('SIGKILL');
+  await ended;
+  assert.equal(findLibtensorflow(hanging), undefined);
+  assert.match(readdirSync(cache).join(), /\.partial-/);
 
-    const end = await start(fakeEnvironment(folder, 'serve', WHEEL)).ended;
-    assert.equal(end.code, 0, end.output);
-    assert.ok(findLibtensorflow(hanging));
-    assert.doesNotMatch(readdirSync(cache).join(), /\.partial-/);
-  },
-);
+  const end = await start(fakeEnvironment(folder, 'serve', WHEEL)).ended;
+  assert.equal(end.code, 0, end.output);
+  assert.ok(findLibtensorflow(hanging));
+  assert.doesNotMatch(readdirSync(cache).join(), /\.partial-/);
+});
 
-test('a run that is asked to stop removes what it has', NEEDS_PYTHON, async (t) => {
+test('a run that is asked to stop removes what it has', FETCHES, async (t) => {
   const folder = temporaryFolder(t);
   const cache = join(folder, 'cache', 'tensorgate');
   const { child, ended } = start(fakeEnvironment(folder, 'hang'));
@@ -147,7 +143,7 @@ test('a run that is asked to stop removes what it has', NEEDS_PYTHON, async (t) 
   assert.deepEqual(readdirSync(cache), []);
 });
 
-test('the folder of a run that is still at work is left alone', NEEDS_PYTHON, async (t) => {
+test('the folder of a run that is still at work is left alone', FETCHES, async (t) => {
   const env = fakeEnvironment(temporaryFolder(t), 'serve', WHEEL);
   const host = hostname().replace(/[^A-Za-z0-9]/g, '_');
   const target = cpuFolder(env);
@@ -162,7 +158,7 @@ test('the folder of a run that is still at work is left alone', NEEDS_PYTHON, as
   assert.deepEqual(besides(target).sort(), [target, atWork, elsewhere].map((path) => basename(path)).sort());
 });
 
-test('a damaged library is replaced by a whole one', NEEDS_PYTHON, async (t) => {
+test('a damaged library is replaced by a whole one', FETCHES, async (t) => {
   const env = fakeEnvironment(temporaryFolder(t), 'serve', WHEEL);
   const target = touch(cpuFolder(env), `tensorflow/${LIBRARY}`);
   const { directory } = await fetchCpu(env);
@@ -170,7 +166,7 @@ test('a damaged library is replaced by a whole one', NEEDS_PYTHON, async (t) => 
   assert.deepEqual(besides(target), [basename(target)]);
 });
 
-test('a wheel that lacks a needed file is refused and nothing is left', NEEDS_PYTHON, async (t) => {
+test('a wheel that lacks a needed file is refused and nothing is left', FETCHES, async (t) => {
   const env = fakeEnvironment(temporaryFolder(t), 'serve', { wheelFiles: NEEDED.slice(1) });
   await assert.rejects(fetchCpu(env), {
     name: 'SetupError',
@@ -200,7 +196,7 @@ const REFUSALS: [what: string, pipSays: string, sentence: RegExp][] = [
 ];
 
 for (const [what, refusal, sentence] of REFUSALS) {
-  test(`when ${what}, one sentence says so and names LIBTENSORFLOW_DIR`, NEEDS_PYTHON, async (t) => {
+  test(`when ${what}, one sentence says so and names LIBTENSORFLOW_DIR`, FETCHES, async (t) => {
     const folder = temporaryFolder(t);
     const { code, output } = await start(fakeEnvironment(folder, 'refuse', { refusal })).ended;
     assert.equal(code, 1);
@@ -213,7 +209,7 @@ for (const [what, refusal, sentence] of REFUSALS) {
   });
 }
 
-test('when python3 or its pip is missing, one sentence says so and how to install it', async (t) => {
+test('when python3 or its pip is missing, one sentence says so and how to install it', FETCHES, async (t) => {
   const folder = temporaryFolder(t);
   const withoutPip = await start(fakeEnvironment(folder, 'absent')).ended;
   assert.equal(withoutPip.code, 1);
@@ -227,7 +223,7 @@ test('when python3 or its pip is missing, one sentence says so and how to instal
   assert.match(withoutPython.output, /^tensorgate: python3 is missing, .*\n$/);
 });
 
-test('when the cache folder cannot be written to, one sentence says so', NEEDS_PYTHON, async (t) => {
+test('when the cache folder cannot be written to, one sentence says so', FETCHES, async (t) => {
   const folder = touch(temporaryFolder(t), 'a-file');
   const env = { ...fakeEnvironment(folder, 'serve', WHEEL), XDG_CACHE_HOME: join(folder, 'a-file') };
   const { code, output } = await start(env).ended;

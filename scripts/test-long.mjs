@@ -1,0 +1,55 @@
+/**
+ * What `npm run test:long` adds to `npm test`: the codec's tests and the integration tests on builds with AddressSanitizer
+ * and UndefinedBehaviorSanitizer, and the fuzzers for FUZZ_SECONDS each (default 600; libFuzzer needs Clang).
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildTarget, includeDirectory, run } from './native-build.mjs';
+import { ROOT } from './sources.mjs';
+
+const SANITIZE = 'address,undefined';
+const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 600);
+
+/** Runs all of it; the exit status of the first step that failed, 0 if none did. */
+export function runLong() {
+  return [sanitizedCodecTests, sanitizedIntegration, fuzzDecoders, fuzzJson].reduce((status, step) => status || step(), 0);
+}
+
+function sanitizedCodecTests() {
+  const program = buildTarget('json_tensor_test', 'asan-tests', ['NATIVE_TESTS=ON', `SANITIZE=${SANITIZE}`]);
+  return program === undefined ? 1 : run(program, []);
+}
+
+/** Node itself is not instrumented, so the sanitizer's runtime must come first; leaks at exit are Node's and TensorFlow's. */
+function sanitizedIntegration() {
+  const settings = [`--CDSANITIZE=${SANITIZE}`, `--CDTF_INCLUDE_DIR=${includeDirectory()}`, '--parallel', '2'];
+  const out = join('build', 'asan-addon');
+  if (run('node_modules/.bin/cmake-js', ['compile', '--out', out, ...settings]) !== 0) return 1;
+  const runtime = execFileSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+  return run(process.execPath, ['scripts/test.mjs', 'integration'], {
+    ...process.env,
+    LD_PRELOAD: runtime,
+    ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1:abort_on_error=1:handle_segv=1',
+    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    TENSORGATE_ADDON: join(ROOT, out, 'Release', 'tensorgate.node'),
+    TENSORGATE_SANITIZED: '1',
+  });
+}
+
+/** fast-check on the decoders in TypeScript: as many runs as fit the time, roughly. */
+function fuzzDecoders() {
+  return run(process.execPath, ['scripts/test.mjs', 'fuzzing'], {
+    ...process.env,
+    FUZZ_RUNS: String(FUZZ_SECONDS * 500),
+  });
+}
+
+function fuzzJson() {
+  const settings = ['FUZZ=ON', `SANITIZE=${SANITIZE}`, 'CMAKE_CXX_COMPILER=clang++'];
+  const program = buildTarget('json_tensor_fuzz', 'fuzz', settings);
+  if (program === undefined) return 1;
+  const corpus = join('build', 'fuzz', 'corpus');
+  mkdirSync(join(ROOT, corpus), { recursive: true });
+  return run(program, [corpus, `-max_total_time=${FUZZ_SECONDS}`, '-max_len=4096', '-print_final_stats=1', '-verbosity=0']);
+}
