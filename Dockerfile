@@ -24,7 +24,7 @@ ENV NODE_ENV=production XDG_CACHE_HOME=/opt/cache MODEL_BASE_PATH=/models MODEL_
 WORKDIR /opt/tensorgate
 COPY --from=build /opt/cache/tensorgate /opt/cache/tensorgate
 COPY --from=build /opt/tensorgate/node_modules node_modules
-COPY --from=build /opt/tensorgate/package.json /opt/tensorgate/LICENSE ./
+COPY --from=build /opt/tensorgate/package.json /opt/tensorgate/LICENSE* ./
 # The server finds libtensorflow with the same script as the installation did.
 COPY --from=build /opt/tensorgate/scripts/libtensorflow scripts/libtensorflow
 COPY --from=build /opt/tensorgate/test/models test/models
@@ -38,5 +38,6 @@ USER node
 # gRPC, REST, GraphPipe
 EXPOSE 8500 8501 9000
 
-# `exec` makes the server the process that `docker stop` signals. Arguments behind the image's name come last, so they win.
+# `exec` makes the server the process that `docker stop` signals. Arguments behind the image's name come last, so they
+# win.
 ENTRYPOINT ["/bin/sh", "-c", "exec tensorgate --port=8500 --rest_api_port=8501 --model_name=\"${MODEL_NAME}\" --model_base_path=\"${MODEL_BASE_PATH}/${MODEL_NAME}\" \"$@\"", "tensorgate"]

@@ -80,6 +80,9 @@ bool EncodedInput::IsTensorAlready() const {
 }
 
 Status DecodeInput(std::string_view alias, EncodedInput input, TensorPtr* tensor) {
+  if (input.dims.size() > kMaxRank)
+    return {code::kInvalidArgument, "Input '" + std::string(alias) + "' has " + std::to_string(input.dims.size()) +
+                                        " dimensions, but a tensor has at most " + std::to_string(kMaxRank) + "."};
   const int64_t count = ElementCount(input.dims);
   const bool is_string = input.dtype == TF_STRING;
   if (ByteSize(input.dims, is_string ? sizeof(TF_TString) : DataTypeSize(input.dtype)) < 0)

@@ -32,6 +32,17 @@ class SlabPool {
     return *pool;
   }
 
+  void Reserve(size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (bytes > budget_ || used_ > budget_ - bytes) throw std::bad_alloc();
+    used_ += bytes;
+  }
+
+  void Unreserve(size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    used_ -= bytes;
+  }
+
   uint8_t* Take(size_t wanted, size_t* capacity) {
     const size_t rounded = std::bit_ceil(std::max(wanted, kSmallest));
     const bool pooled = rounded <= kLargestPooled;
@@ -110,5 +121,8 @@ void Slab::Grow(size_t size) {
   }
   size_ = size;
 }
+
+MemoryReservation::MemoryReservation(size_t bytes) : bytes_(bytes) { SlabPool::Get().Reserve(bytes); }
+MemoryReservation::~MemoryReservation() { SlabPool::Get().Unreserve(bytes_); }
 
 }  // namespace tensorgate

@@ -46,4 +46,17 @@ class Slab {
   size_t capacity_ = 0;
 };
 
+// Memory for tensors that comes from elsewhere (the bytes of strings), counted against the same budget. Throws
+// std::bad_alloc when the budget is spent: reserve before allocating.
+class MemoryReservation {
+ public:
+  explicit MemoryReservation(size_t bytes);
+  ~MemoryReservation();
+  MemoryReservation(const MemoryReservation&) = delete;
+  MemoryReservation& operator=(const MemoryReservation&) = delete;
+
+ private:
+  size_t bytes_;
+};
+
 }  // namespace tensorgate

@@ -11,7 +11,7 @@ namespace tensorgate {
 // Elements own copies of their bytes. Views (TF_TString_AssignView) would save the copy, but operations that pass an
 // element on copy the view, not the bytes, so a lookup table could keep pointing into a request that is long gone.
 // Fewer views than `count`: the last is repeated, none at all means empty strings (TensorProto's rule for typed fields;
-// callers that allow no filling pass as many as needed).
+// callers that allow no filling pass as many as needed). Throws std::bad_alloc.
 TensorPtr MakeStringTensor(std::span<const int64_t> dims, size_t count, std::span<const std::string_view> views);
 
 // The elements of a string tensor; valid while it lives.

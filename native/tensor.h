@@ -23,6 +23,9 @@ using TensorPtr = std::unique_ptr<TF_Tensor, TensorDeleter>;
 // reference (an identity model's output shares its input's memory). `slab.size()` is the tensor's size in bytes.
 TensorPtr WrapSlab(TF_DataType dtype, std::span<const int64_t> dims, Slab slab);
 
+// TensorFlow's own limit (TensorShape::MaxDimensions); making a tensor of a higher rank ends the process.
+inline constexpr size_t kMaxRank = 254;
+
 // The product of dims, or -1 if one is negative or the product overflows: TF_NewTensor does not check.
 int64_t ElementCount(std::span<const int64_t> dims);
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** What `npm ci` runs: looks whether the machine has what it takes, finds or fetches libtensorflow, and builds the native addon. */
+/**
+ * What `npm ci` runs: looks whether the machine has what it takes, finds or fetches libtensorflow, and builds the
+ * native addon.
+ */
 import { buildAddon } from './install/build-addon.mjs';
 import { checkRequirements } from './install/requirements.mjs';
 import { fetchLibtensorflow } from './libtensorflow/fetch.mjs';

@@ -13,7 +13,8 @@ export function run(command, args, env = process.env) {
 /** The folder with TensorFlow's C headers. Throws if there is none. */
 export function includeDirectory() {
   const found = findLibtensorflow(process.env, { needHeaders: true });
-  if (found?.includeDirectory === undefined) throw new Error('The C headers of libtensorflow are missing: npm run install');
+  if (found?.includeDirectory === undefined)
+    throw new Error('The C headers of libtensorflow are missing: npm run install');
   return found.includeDirectory;
 }
 

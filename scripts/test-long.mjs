@@ -13,7 +13,10 @@ const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 600);
 
 /** Runs all of it; the exit status of the first step that failed, 0 if none did. */
 export function runLong() {
-  return [sanitizedCodecTests, sanitizedIntegration, fuzzDecoders, fuzzJson].reduce((status, step) => status || step(), 0);
+  return [sanitizedCodecTests, sanitizedIntegration, fuzzDecoders, fuzzJson].reduce(
+    (status, step) => status || step(),
+    0,
+  );
 }
 
 function sanitizedCodecTests() {
@@ -51,5 +54,11 @@ function fuzzJson() {
   if (program === undefined) return 1;
   const corpus = join('build', 'fuzz', 'corpus');
   mkdirSync(join(ROOT, corpus), { recursive: true });
-  return run(program, [corpus, `-max_total_time=${FUZZ_SECONDS}`, '-max_len=4096', '-print_final_stats=1', '-verbosity=0']);
+  return run(program, [
+    corpus,
+    `-max_total_time=${FUZZ_SECONDS}`,
+    '-max_len=4096',
+    '-print_final_stats=1',
+    '-verbosity=0',
+  ]);
 }

@@ -67,7 +67,8 @@ export function toServingError(thrown: unknown): ServingError {
   if (thrown instanceof ServingError) return thrown;
   if (thrown instanceof Error) {
     const code = (thrown as Error & { code?: unknown }).code;
-    if (typeof code === 'number' && CODE_NAMES.has(code)) return new ServingError(code as Code, thrown.message, { cause: thrown });
+    if (typeof code === 'number' && CODE_NAMES.has(code))
+      return new ServingError(code as Code, thrown.message, { cause: thrown });
     return new ServingError(Code.INTERNAL, thrown.message, { cause: thrown });
   }
   return new ServingError(Code.INTERNAL, String(thrown));

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_BUNDLED_MODEL, bundledModels, SAMPLE_REQUEST_FILE } from './bundled-models.js';
+import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
 import type { MonitoredModel } from './core/file-system-source.js';
 import { codeName, invalidArgument, notFound, toServingError } from './errors.js';
 import { type CommandLine, type Flags, parseFlags } from './flags.js';
@@ -81,7 +81,10 @@ function whatToTry(ports: Ports): string {
         'tensorflow.serving.ModelService/GetModelStatus',
     ports.graphpipe && `curl http://localhost:${ports.graphpipe}/`,
   ];
-  return `Serving the bundled models. Try:\n${lines.filter(Boolean).map((line) => `  ${line}\n`).join('')}`;
+  return `Serving the bundled models. Try:\n${lines
+    .filter(Boolean)
+    .map((line) => `  ${line}\n`)
+    .join('')}`;
 }
 
 /** The first signal drains; a second one ends the process at once. */

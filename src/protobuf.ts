@@ -18,7 +18,7 @@ export interface Field {
   readonly number: number;
   /** A scalar; a message, as a function because messages may contain themselves; or the values of an enum by name. */
   readonly type: ScalarType | (() => MessageType<object>) | Readonly<Record<string, number>>;
-  /** How many there may be. `optional`: undefined when absent; without a rule the type's zero value stands for absent. */
+  /** `optional`: undefined when absent; without a rule the type's zero value stands for absent. */
   readonly rule?: 'repeated' | 'optional';
   /** Set for maps: the type of the keys. */
   readonly key?: ScalarType;
@@ -60,7 +60,7 @@ const WIRE_TYPES: Readonly<Record<string, number>> = {
   bytes: 2,
 };
 
-/** Reads a message; its `bytes` fields are views of `bytes`. Throws ServingError INVALID_ARGUMENT if it is malformed. */
+/** Reads a message; its `bytes` fields may be views of `bytes`. Throws INVALID_ARGUMENT if it is malformed. */
 export function decodeMessage<T extends object>(type: MessageType<T>, bytes: Uint8Array): T {
   const reader = protobuf.Reader.create(bytes);
   try {

@@ -15,8 +15,8 @@ import { log } from './log.js';
 import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
 import { VERSION } from './version.js';
-import { openTensorFlow } from './workers/tensorflow.js';
 import { WorkerPool } from './workers/pool.js';
+import { openTensorFlow } from './workers/tensorflow.js';
 
 export interface ServerOptions {
   readonly flags: Flags;

@@ -109,10 +109,12 @@ function isSynthetic(oneof) {
   return oneof.fieldsArray.some((field) => field.options?.proto3_optional);
 }
 
+/** The ends of reserved ranges are exclusive in messages and inclusive in enums. */
 function reservedOf(type) {
+  const beyond = type instanceof protobuf.Enum ? 0 : 1;
   const reserved = type.reserved ?? [];
   return {
-    reservedRange: reserved.filter(Array.isArray).map(([start, end]) => ({ start, end: end + 1 })),
+    reservedRange: reserved.filter(Array.isArray).map(([start, end]) => ({ start, end: end + beyond })),
     reservedName: reserved.filter((entry) => typeof entry === 'string'),
   };
 }

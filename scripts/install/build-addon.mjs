@@ -11,7 +11,14 @@ import { SetupError } from '../libtensorflow/setup-error.mjs';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * @param {{ includeDirectory: string, compiler: string, env: import('../libtensorflow/cache.mjs').Environment, root?: string }} options
+ * @typedef {object} BuildOptions
+ * @property {string} includeDirectory of libtensorflow
+ * @property {string} compiler
+ * @property {import('../libtensorflow/cache.mjs').Environment} env
+ * @property {string} [root] default: this package
+ *
+ * @param {BuildOptions} options
+ * @returns {Promise<string>} the addon's path
  */
 export async function buildAddon({ includeDirectory, compiler, env, root = ROOT }) {
   const cmakeJs = cmakeJsPath();
@@ -26,7 +33,8 @@ export async function buildAddon({ includeDirectory, compiler, env, root = ROOT 
   const runCmakeJs = (command) =>
     runVisibly(process.execPath, [cmakeJs, command, ...settings], root, { ...env, CXX: compiler });
 
-  // A folder that was configured before keeps its old include directory unless it is configured again, which "compile" does not do.
+  // A folder that was configured before keeps its old include directory unless it is configured again, which "compile"
+  // does not do.
   const wasConfigured = existsSync(join(root, 'build', 'CMakeCache.txt'));
   const command = wasConfigured && !(await runCmakeJs('configure')) ? 'rebuild' : 'compile';
   const addon = join(root, 'build', 'Release', 'tensorgate.node');

@@ -8,12 +8,17 @@ import { checkCmake, findCompiler, hasBuildProgram } from './tools.mjs';
 /**
  * @typedef {import('../libtensorflow/cache.mjs').Environment} Environment
  * @typedef {import('../libtensorflow/find.mjs').Libtensorflow} Libtensorflow
+ *
+ * @typedef {object} Machine
+ * @property {Libtensorflow | undefined} libtensorflow undefined: to be fetched
+ * @property {string | undefined} compiler
+ * @property {string[]} problems a full sentence for each thing that is missing
+ * @property {string[]} warnings
  */
 
 /**
  * @param {Environment} env
- * @returns {Promise<{ libtensorflow: Libtensorflow | undefined, compiler: string | undefined, problems: string[], warnings: string[] }>}
- *   problems: a full sentence for each thing that is missing
+ * @returns {Promise<Machine>}
  */
 export async function checkRequirements(env) {
   const node = checkNodeVersion();

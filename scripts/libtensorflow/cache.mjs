@@ -20,18 +20,22 @@ export function namedFlavour(env) {
   const name = env.TENSORGATE_TENSORFLOW || undefined;
   if (name === undefined || name === 'cpu' || name === 'gpu') return name;
   throw new SetupError(
-    `TENSORGATE_TENSORFLOW is "${name}", but there are only "cpu" (the default) and "gpu"; set it to one of them or unset it.`,
+    `TENSORGATE_TENSORFLOW is "${name}", but there are only "cpu" (the default) and "gpu"; set it to one of them ` +
+      'or unset it.',
   );
 }
 
-/** @returns {Architecture | undefined} this machine's processor as wheels name it; undefined where none is pinned for it */
+/**
+ * This machine's processor as wheels name it; undefined where none is pinned for it.
+ * @returns {Architecture | undefined}
+ */
 export function ownArchitecture() {
   return /** @type {Record<string, Architecture>} */ ({ x64: 'x86_64', arm64: 'aarch64' })[process.arch];
 }
 
 /**
- * The folder that a library of this flavour is unpacked to. Inside, files keep their place in the wheels (`tensorflow/`, and beside it
- * `nvidia/`), because the GPU build looks for CUDA along paths relative to its own.
+ * The folder that a library of this flavour is unpacked to. Inside, files keep their place in the wheels
+ * (`tensorflow/`, and beside it `nvidia/`), because the GPU build looks for CUDA along paths relative to its own.
  * @param {Flavour} flavour
  * @param {Architecture} architecture
  * @param {Environment} env

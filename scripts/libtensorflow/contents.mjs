@@ -1,6 +1,6 @@
 /**
- * What of a wheel is unpacked, as shell patterns. Each of `needed` has to match something, lest a wheel of another layout pass unnoticed;
- * `wanted` are the licences, which go wherever the libraries go.
+ * What of a wheel is unpacked, as shell patterns. Each of `needed` has to match something, lest a wheel of another
+ * layout pass unnoticed; `wanted` are the licences, which go wherever the libraries go.
  *
  * @typedef {{ needed: string[], wanted: string[] }} Contents
  */
@@ -31,7 +31,9 @@ const TENSORFLOW = [
 
 const CUDA_PART = ['nvidia/*/lib/*.so*'];
 
-/** XLA compiles kernels while it runs: it starts ptxas and reads libdevice. The rest of the compiler is for programmers. */
+/**
+ * XLA compiles kernels while it runs: it starts ptxas and reads libdevice. The rest of the compiler is for programmers.
+ */
 const CUDA_COMPILER = ['nvidia/cuda_nvcc/bin/ptxas', 'nvidia/cuda_nvcc/nvvm/libdevice/*'];
 
 const LICENCES = ['*.dist-info/*[Ll]icense*', '*.dist-info/*LICENSE*'];

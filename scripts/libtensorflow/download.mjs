@@ -59,7 +59,8 @@ function downloadArguments(wheel, requirements, folder) {
 }
 
 /**
- * The size of the largest file, which is the wheel: at the end there are two, while pip copies it out of its temporary folder.
+ * The size of the largest file, which is the wheel: at the end there are two, while pip copies it out of its temporary
+ * folder.
  * @param {string} folder
  */
 function megabytesOfWheel(folder) {

@@ -22,8 +22,8 @@ import { pinnedWheels } from './versions.mjs';
  */
 
 /**
- * Downloads and unpacks the pinned wheels. Safe to run twice at once and to kill: see partial.mjs. pip keeps finished wheels in its own
- * cache, so that a run that follows a broken one goes on where that one was.
+ * Downloads and unpacks the pinned wheels. Safe to run twice at once and to kill: see partial.mjs. pip keeps finished
+ * wheels in its own cache, so that a run that follows a broken one goes on where that one was.
  * @param {FetchOptions} [options]
  * @returns {Promise<import('./find.mjs').Libtensorflow>}
  */
@@ -56,6 +56,7 @@ async function fetchInto(target, fill) {
   try {
     await fill(library, scratch);
     publish(library, target, (place) => fetchedLibrary(place) !== undefined);
+    removeStalePartials(target); // now nobody comes here again, and a run beside ours may have been killed meanwhile
   } finally {
     removePartial(folder);
   }
@@ -89,9 +90,10 @@ function explained(error, target) {
 function supportedArchitecture() {
   const architecture = ownArchitecture();
   if (process.platform === 'linux' && architecture && hasGlibc()) return architecture;
-  const system = `${process.platform} on ${process.arch}${process.platform === 'linux' && !hasGlibc() ? ' without glibc' : ''}`;
+  const libc = process.platform === 'linux' && !hasGlibc() ? ' without glibc' : '';
   throw new SetupError(
-    `No libtensorflow is pinned for ${system}, only for Linux with glibc on x64 and arm64: use such a machine, ${HOW_TO_BRING_YOUR_OWN}.`,
+    `No libtensorflow is pinned for ${process.platform} on ${process.arch}${libc}, only for Linux with glibc on x64 and ` +
+      `arm64: use such a machine, ${HOW_TO_BRING_YOUR_OWN}.`,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * Finds libtensorflow on this machine without fetching anything: the installation, the build and the running server all ask here, so that
- * they agree. Synchronous, a handful of stat calls.
+ * Finds libtensorflow on this machine without fetching anything: the installation, the build and the running server all
+ * ask here, so that they agree. Synchronous, a handful of stat calls.
  */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

@@ -6,7 +6,6 @@ import { runScript } from './setup-error.mjs';
 
 await runScript(async () => {
   const found = findLibtensorflow() ?? (await fetchLibtensorflow());
-  console.log(
-    `libtensorflow${found.version ? ` ${found.version}` : ''} is in ${found.directory}, its headers are in ${found.includeDirectory ?? 'no folder near it'}`,
-  );
+  console.log(`libtensorflow: ${found.directory}`);
+  console.log(`its headers: ${found.includeDirectory ?? 'not there; only a build needs them'}`);
 });

@@ -1,6 +1,6 @@
 /**
- * Folders that are written aside and then renamed into place, so that whoever looks sees a whole library or none: a run that is killed, or
- * two runs at once, can do no harm.
+ * Folders that are written aside and then renamed into place, so that whoever looks sees a whole library or none: a run
+ * that is killed, or two runs at once, can do no harm.
  *
  *   <target>.partial-<host>-<pid>-<random>/     library/   becomes <target>
  *                                               scratch/   wheels, pip's temporary files
@@ -10,14 +10,20 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
-/** The partial folders of this very process: another one with our process id is a leftover, for in containers the same ids come again. */
+/**
+ * The partial folders of this very process: another one with our process id is a leftover, for in containers the same
+ * ids come again.
+ */
 const ours = new Set();
 
 process.once('exit', () => {
   for (const folder of ours) tryToRemove(folder);
 });
 
-/** A cache folder may be shared between machines, where a process id says nothing of the other's runs; after this long they are dead. */
+/**
+ * A cache folder may be shared between machines, where a process id says nothing of the other's runs; after this long
+ * they are dead.
+ */
 const ABANDONED_AFTER_HOURS = 24;
 
 const HOST = hostname().replace(/[^A-Za-z0-9]/g, '_') || 'localhost';
@@ -100,7 +106,11 @@ export function publish(finished, target, isWhole) {
   if (!moved && !isWhole(target)) throw new Error(`"${finished}" could not be moved to "${target}"`);
 }
 
-/** @param {string} from @param {string} to @returns {boolean} false if something is there already, or nothing is here any more */
+/**
+ * @param {string} from
+ * @param {string} to
+ * @returns {boolean} false if something is there already, or nothing is here any more
+ */
 function tryRename(from, to) {
   try {
     renameSync(from, to);

@@ -11,7 +11,8 @@ import { SetupError } from './setup-error.mjs';
  */
 
 /**
- * Where a pip is to be had from: python3 has one, or can make a virtual environment with one, or the sentence that says what is missing.
+ * Where a pip is to be had from: python3 has one, or can make a virtual environment with one, or the sentence that says
+ * what is missing.
  * @param {Environment} env
  * @returns {Promise<{ from: 'python3' | 'venv' } | { missing: string }>}
  */

@@ -1,4 +1,6 @@
-/** Shows how far a download is: one line that is drawn again and again on a terminal, a line at each quarter elsewhere. */
+/**
+ * Shows how far a download is: one line that is drawn again and again on a terminal, a line at each quarter elsewhere.
+ */
 const QUARTER = 25;
 
 /**

@@ -11,7 +11,8 @@ process.once('exit', () => {
  * @param {string} program
  * @param {string[]} args
  * @param {{ env?: Record<string, string | undefined>, cwd?: string, input?: string }} [options]
- * @returns {Promise<{ ok: boolean, missing: boolean, output: string }>} missing: there is no such program; output: stdout and stderr
+ * @returns {Promise<{ ok: boolean, missing: boolean, output: string }>}
+ *   missing: there is no such program; output: stdout and stderr
  */
 export function run(program, args, { input = '', ...options } = {}) {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What stops an installation and is for the person at the keyboard, not for a programmer: its message is one sentence that names
- * what is wrong and the remedy, and it is printed without a stack trace.
+ * What stops an installation and is for the person at the keyboard, not for a programmer: its message is one sentence
+ * that names what is wrong and the remedy, and it is printed without a stack trace.
  */
 export class SetupError extends Error {
   /** @param {string} message @param {ErrorOptions} [options] */
@@ -15,7 +15,8 @@ export class SetupError extends Error {
  * @param {() => unknown} main
  */
 export async function runScript(main) {
-  // Ended by a signal, a process skips its 'exit' listeners, and they are what stops pip and removes the half-done download.
+  // Ended by a signal, a process skips its 'exit' listeners, and they are what stops pip and removes the half-done
+  // download.
   for (const [signal, number] of /** @type {const} */ ([
     ['SIGHUP', 1],
     ['SIGINT', 2],

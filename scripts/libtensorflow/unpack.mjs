@@ -22,8 +22,8 @@ export async function unpackWheel(wheelName, path, folder, env) {
 }
 
 /**
- * Strips both TensorFlow libraries, a quarter of which is symbols that nothing reads. Without a `strip`, or with one that cannot, they stay
- * as they are, which costs disk space only.
+ * Strips both TensorFlow libraries, a quarter of which is symbols that nothing reads. Without a `strip`, or with one
+ * that cannot, they stay as they are, which costs disk space only.
  * @param {string} folder
  * @param {import('./versions.mjs').Architecture} architecture
  * @param {import('./cache.mjs').Environment} env

@@ -1,8 +1,12 @@
 /**
  * The wheels that libtensorflow is taken from, each pinned to one file by its sha256.
  *
- * The Python wheels are the only published builds that have every part of the C API in one shared library, for both processors and with
- * CUDA. Nothing of Python in them is used. To move to another version, see CONTRIBUTING.md ("Update TensorFlow").
+ * The Python wheels are the only published builds that have the whole C API in one shared library, for both processors
+ * and with CUDA. Nothing of Python in them is used.
+ *
+ * To move to another version, put its hashes here: `python3 -m pip install --dry-run --ignore-installed --no-deps
+ * --report - --only-binary=:all: --platform PLATFORM --python-version 311 --target /nowhere NAME==VERSION` tells them
+ * (archive_info).
  */
 import { SetupError } from './setup-error.mjs';
 
@@ -23,8 +27,8 @@ export const TENSORFLOW_VERSION = '2.21.0';
 const wheel = (name, version, platform, megabytes, sha256) => ({ name, version, platform, megabytes, sha256 });
 
 /**
- * The CUDA parts, those that the extra `and-cuda` of the tensorflow wheel names, all of CUDA 12.9.1. cuDNN 9.10 is the last that
- * still runs on Pascal and Volta cards; NCCL is the oldest that this TensorFlow accepts.
+ * The CUDA parts, those that the extra `and-cuda` of the tensorflow wheel names, all of CUDA 12.9.1. cuDNN 9.10 is the
+ * last that still runs on Pascal and Volta cards; NCCL is the oldest that this TensorFlow accepts.
  */
 // biome-ignore format: a table is read by its columns
 const CUDA_WHEELS = [

@@ -2,6 +2,7 @@
  * The shared gRPC listener on @grpc/grpc-js. A method takes and gives bytes, so that decoding is the method's own and
  * another transport could carry it.
  */
+import type { EventEmitter } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { Code, resourceExhausted, ServingError } from '../errors.js';
 import { Cancellation } from '../tensor/predict-request.js';
@@ -123,7 +124,8 @@ class GrpcJsListener implements GrpcListener {
   }
 
   async listen(): Promise<number> {
-    const address = `${this.#options.host.includes(':') ? `[${this.#options.host}]` : this.#options.host}:${this.#options.port}`;
+    const { host, port: wanted } = this.#options;
+    const address = `${host.includes(':') ? `[${host}]` : host}:${wanted}`;
     if (this.#draining) throw new ServingError(Code.UNAVAILABLE, `The gRPC door at ${address} is being closed.`);
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
@@ -148,7 +150,7 @@ class GrpcJsListener implements GrpcListener {
     this.#server.forceShutdown();
   }
 
-  #begin(call: grpc.ServerUnaryCall<Buffer, Buffer> | StreamCall): void {
+  #begin(call: EventEmitter): void {
     this.#running++;
     // grpc-js reports every end of a call as 'cancelled', the good ones too.
     call.on('cancelled', () => {
@@ -245,7 +247,8 @@ function explainTooLarge(
 
 function tooLarge(maxMessageBytes: number): ServingError {
   return resourceExhausted(
-    `The request message is longer than ${maxMessageBytes} bytes. Send smaller batches, or raise the limit with --max_request_bytes.`,
+    `The request message is longer than ${maxMessageBytes} bytes. ` +
+      'Send smaller batches, or raise the limit with --max_request_bytes.',
   );
 }
 

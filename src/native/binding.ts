@@ -100,7 +100,8 @@ export interface Binding {
 
 /** TENSORGATE_ADDON names another build of the addon, e.g. one with sanitizers. */
 function load(): Binding {
-  const path = process.env['TENSORGATE_ADDON'] ?? new URL('../../../build/Release/tensorgate.node', import.meta.url).pathname;
+  const path =
+    process.env.TENSORGATE_ADDON ?? new URL('../../../build/Release/tensorgate.node', import.meta.url).pathname;
   return createRequire(import.meta.url)(path) as Binding;
 }
 

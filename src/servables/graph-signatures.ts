@@ -44,7 +44,8 @@ export class GraphSignatures {
     if (request.outputFilter.length > 0) {
       return request.outputFilter.map((name, place) => resolve(name, base?.info.outputs, place, 'output'));
     }
-    if (base === undefined) throw invalidArgument('No default outputs are available: please specify one or more outputs.');
+    if (base === undefined)
+      throw invalidArgument('No default outputs are available: please specify one or more outputs.');
     return base.info.outputs.map(({ alias, tensorName }) => ({ alias, tensorName }));
   }
 

@@ -2,7 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failedPrecondition, notFound } from '../errors.js';
-import { MetaGraphDef_MetaInfoDef, SaverDef, SignatureDef, type TensorInfo as TensorInfoMessage } from '../gen/messages.js';
+import {
+  MetaGraphDef_MetaInfoDef,
+  SaverDef,
+  SignatureDef,
+  type TensorInfo as TensorInfoMessage,
+} from '../gen/messages.js';
 import { decodeMessage, encodeMessage, type MessageType } from '../protobuf.js';
 import type { DataType } from '../tensor/dtype.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
@@ -64,7 +69,9 @@ function summarize(summary: MetaGraphSummary): MetaGraph {
 export function checkVariables(directory: string): void {
   const index = join(directory, 'variables', 'variables.index');
   if (existsSync(index)) return;
-  throw failedPrecondition(`The model's weights are missing: there is no ${index}. Copy the whole version folder again.`);
+  throw failedPrecondition(
+    `The model's weights are missing: there is no ${index}. Copy the whole version folder again.`,
+  );
 }
 
 function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
@@ -107,7 +114,8 @@ export interface MetaGraphInfo extends MetaGraph {
 export function readSavedModel(directory: string): MetaGraphInfo[] {
   checkIsSavedModel(directory);
   const path = join(directory, 'saved_model.pb');
-  if (!existsSync(path)) throw failedPrecondition(`${directory} has its SavedModel as text, which inspect does not read.`);
+  if (!existsSync(path))
+    throw failedPrecondition(`${directory} has its SavedModel as text, which inspect does not read.`);
   return decodeMessage(SavedModelSummary, readFileSync(path)).meta_graphs.map((summary) => ({
     ...summarize(summary),
     tags: summary.meta_info_def?.tags ?? [],

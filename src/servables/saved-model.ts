@@ -1,14 +1,14 @@
 /** A loaded SavedModel: the servable that answers predict requests. */
 import type { ServableId } from '../core/servable-id.js';
-import { Code, ServingError, toServingError } from '../errors.js';
+import { Code, ServingError } from '../errors.js';
 import { binding, type QueueId, type SessionId } from '../native/binding.js';
 import type { DataType } from '../tensor/dtype.js';
-import {
-  type EncodeOutputs,
-  type JsonPredictRequest,
-  type Outputs,
-  type PredictRequest,
-  type TensorPredictRequest,
+import type {
+  EncodeOutputs,
+  JsonPredictRequest,
+  Outputs,
+  PredictRequest,
+  TensorPredictRequest,
 } from '../tensor/predict-request.js';
 import { completions, type MailboxOutputs } from '../workers/completions.js';
 import { GraphSignatures } from './graph-signatures.js';
@@ -46,28 +46,12 @@ export class SavedModel {
     return [...this.#signatures.values()].map((signature) => signature.info);
   }
 
-  /** Runs the model; see Api.predict for the errors. The request's body has been read when the promise is returned. */
-  predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const call = request.kind === 'tensors' ? this.#prepare(request) : undefined;
-      const delivery = completions();
-      const id = delivery.expect({
-        queue: this.#queue,
-        deadlineMillis: request.deadlineMillis,
-        abandoned: false,
-        onOutputs: (outputs) => resolve(encode(new ServableOutputs(outputs, this.id, call))),
-        onError: reject,
-      });
-      try {
-        this.#submit(id, request, call);
-      } catch (error) {
-        delivery.forget(id);
-        throw toServingError(error);
-      }
-      request.cancellation?.onCancel(() => {
-        delivery.abandon(id, new ServingError(Code.CANCELLED, 'The client cancelled the request or went away.'));
-      });
-    });
+  /**
+   * Runs the model; see Api.predict for what it rejects with. The body of the request has been read when
+   * the promise is returned.
+   */
+  async predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
+    return request.kind === 'json' ? this.#predictJson(request, encode) : this.#predictTensors(request, encode);
   }
 
   /** Gives the prepared calls back; the session's owner releases the session. */
@@ -92,20 +76,48 @@ export class SavedModel {
     return this.#signatures.values().next().value;
   }
 
-  #submit(id: number, request: PredictRequest, call: SignatureCall | undefined): void {
-    if (request.kind === 'json') return this.#submitJson(id, request);
-    const { signature, fetches, inputs } = call as SignatureCall;
-    const words = writeSubmission(request.outputFormat, millisLeft(request), fetches, inputs);
-    binding.submit(this.#queue, signature.prepared.id, id, words, request.body);
+  #predictTensors<T>(request: TensorPredictRequest, encode: EncodeOutputs<T>): Promise<T> {
+    const call = this.#prepare(request);
+    const signature = call.signature.prepared.id;
+    return this.#run(request, call, encode, (id) => {
+      const words = writeSubmission(request.outputFormat, millisLeft(request), call.fetches, call.inputs);
+      binding.submit(this.#queue, signature, id, words, request.body);
+    });
   }
 
-  #submitJson(id: number, request: JsonPredictRequest): void {
-    binding.submitJson(this.#queue, this.#session, id, millisLeft(request), request.body);
+  #predictJson<T>(request: JsonPredictRequest, encode: EncodeOutputs<T>): Promise<T> {
+    return this.#run(request, undefined, encode, (id) => {
+      binding.submitJson(this.#queue, this.#session, id, millisLeft(request), request.body);
+    });
+  }
+
+  #run<T>(
+    { deadlineMillis, cancellation }: PredictRequest,
+    call: SignatureCall | undefined,
+    encode: EncodeOutputs<T>,
+    submit: (id: number) => void,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const abandon = completions().submit(
+        {
+          queue: this.#queue,
+          deadlineMillis,
+          onOutputs: (outputs) => resolve(encode(new ServableOutputs(outputs, this.id, call))),
+          onError: reject,
+        },
+        submit,
+      );
+      cancellation?.onCancel(() => abandon(new ServingError(Code.CANCELLED, CLIENT_GONE)));
+    });
   }
 }
 
+const CLIENT_GONE = 'The client cancelled the request or went away.';
+
 function millisLeft(request: PredictRequest): number {
-  return request.deadlineMillis === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : request.deadlineMillis - Date.now();
+  return request.deadlineMillis === Number.POSITIVE_INFINITY
+    ? Number.POSITIVE_INFINITY
+    : request.deadlineMillis - Date.now();
 }
 
 /** The outputs as doors see them: by the names and in the order that the client asked for. */

@@ -3,7 +3,7 @@ import { failedPrecondition, invalidArgument, type ServingError } from '../error
 import type { PreparedSignature } from '../native/binding.js';
 import { dataTypeName } from '../tensor/dtype.js';
 import type { InputTensor, TensorPredictRequest } from '../tensor/predict-request.js';
-import { elementCount, formatShape } from '../tensor/shape.js';
+import { elementCount, formatShape, MAX_RANK } from '../tensor/shape.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
 
 /** What a request asks of a signature, brought into the order that the addon wants. */
@@ -122,6 +122,11 @@ function checkInput(signature: Signature, input: InputTensor, alias: string, dty
     throw invalidArgument(
       `Input '${alias}' of signature '${signature.name}' is ${dataTypeName(dtype)}, but the request sends ` +
         `${dataTypeName(input.dtype)}.`,
+    );
+  }
+  if (input.shape.length > MAX_RANK) {
+    throw invalidArgument(
+      `Input '${alias}' has ${input.shape.length} dimensions, but a tensor has at most ${MAX_RANK}.`,
     );
   }
   if (Number.isNaN(elementCount(input.shape))) {

@@ -14,6 +14,7 @@ const FEW_BYTES = 32;
 
 /** How often requests are looked at for deadlines that have passed, ms: the precision of deadlines while a run goes on. */
 const SWEEP_MILLIS = 20;
+const DEADLINE_PASSED = 'The deadline passed before the model had answered.';
 
 /** The outputs of one finished request; valid only while its encode function runs. */
 export class MailboxOutputs {
@@ -68,9 +69,13 @@ export class MailboxOutputs {
 
   copyTo(index: number, target: Uint8Array, offset: number): void {
     const start = this.#word(this.#output(index) + 3);
-    if (start < 0) return binding.copyOutput(this.#record, index, target, offset);
-    const length = this.byteLength(index);
-    if (offset + length > target.length) throw new RangeError(`${length} bytes do not fit at ${offset} of ${target.length}`);
+    if (start < 0) binding.copyOutput(this.#record, index, target, offset);
+    else this.#copyInline(start, this.byteLength(index), target, offset);
+  }
+
+  #copyInline(start: number, length: number, target: Uint8Array, offset: number): void {
+    if (!(offset >= 0) || offset + length > target.length)
+      throw new RangeError(`${length} bytes do not fit at ${offset} of ${target.length}`);
     if (length > FEW_BYTES) target.set(this.#bytes.subarray(start, start + length), offset);
     else for (let i = 0; i < length; i++) target[offset + i] = this.#bytes[start + i] as number;
   }
@@ -85,12 +90,18 @@ export class MailboxOutputs {
   }
 }
 
-interface Pending {
-  /** Called with the outputs, synchronously; what it throws rejects the request. */
+/** A request that has been submitted, or is about to be. */
+export interface Pending {
+  readonly queue: QueueId;
+  /** Milliseconds since the epoch; Infinity for none. */
+  readonly deadlineMillis: number;
+  /** Called with the outputs, synchronously; what it throws goes to onError. */
   readonly onOutputs: (outputs: MailboxOutputs) => void;
   readonly onError: (error: ServingError) => void;
-  readonly queue: QueueId;
-  readonly deadlineMillis: number;
+}
+
+interface Slot {
+  readonly pending: Pending;
   /** Nobody waits any more; the slot is freed when the addon is done with the request. */
   abandoned: boolean;
 }
@@ -98,7 +109,8 @@ interface Pending {
 class Completions {
   readonly #mailbox = new Float64Array(MAILBOX_WORDS);
   readonly #outputs = new MailboxOutputs(this.#mailbox);
-  readonly #pending: (Pending | undefined)[] = [];
+  /** By request number. A number is not given again before the addon is done with the request that had it. */
+  readonly #slots: (Slot | undefined)[] = [];
   readonly #free: number[] = [];
   #sweeper: NodeJS.Timeout | undefined;
   #withDeadline = 0;
@@ -107,29 +119,36 @@ class Completions {
     binding.attach(this.#mailbox, (records) => this.#deliver(records));
   }
 
-  /** Takes a number for a request that is about to be submitted. If the submission throws, call forget(). */
-  expect(pending: Pending): number {
-    const id = this.#free.pop() ?? this.#pending.length;
-    this.#pending[id] = pending;
+  /**
+   * Gives the request a number and submits it by `submit`, whose errors are thrown on as ServingErrors. Exactly one of the
+   * two callbacks is called later. Returns a function that gives up on the request with an error, if it is not done yet:
+   * its run does not begin if it has not, else its answer is dropped.
+   */
+  submit(pending: Pending, submit: (id: number) => void): (error: ServingError) => void {
+    const id = this.#free.pop() ?? this.#slots.length;
+    const slot: Slot = { pending, abandoned: false };
+    this.#slots[id] = slot;
     if (pending.deadlineMillis !== Number.POSITIVE_INFINITY) this.#watchDeadlines();
-    return id;
+    try {
+      submit(id);
+    } catch (error) {
+      this.#release(id, slot);
+      throw toServingError(error);
+    }
+    return (error) => this.#abandon(id, slot, error);
   }
 
-  forget(id: number): void {
-    const pending = this.#pending[id];
-    if (pending === undefined) return;
-    this.#pending[id] = undefined;
+  #release(id: number, { pending }: Slot): void {
+    this.#slots[id] = undefined;
     this.#free.push(id);
     if (pending.deadlineMillis !== Number.POSITIVE_INFINITY) this.#withDeadline--;
   }
 
-  /** Rejects the request now; its answer will be dropped, and its run does not begin if it has not yet. */
-  abandon(id: number, error: ServingError): void {
-    const pending = this.#pending[id];
-    if (pending === undefined || pending.abandoned) return;
-    pending.abandoned = true;
-    binding.cancel(pending.queue, id);
-    pending.onError(error);
+  #abandon(id: number, slot: Slot, error: ServingError): void {
+    if (this.#slots[id] !== slot || slot.abandoned) return;
+    slot.abandoned = true;
+    binding.cancel(slot.pending.queue, id);
+    slot.pending.onError(error);
   }
 
   #deliver(records: number): void {
@@ -142,11 +161,16 @@ class Completions {
 
   #settle(record: number, word: number): void {
     const id = this.#mailbox[word + 1] as number;
+    const slot = this.#slots[id];
+    if (slot === undefined) return;
+    this.#release(id, slot);
+    if (slot.abandoned) return;
     const code = this.#mailbox[word + 2] as Code;
-    const pending = this.#pending[id];
-    this.forget(id);
-    if (pending === undefined || pending.abandoned) return;
-    if (code !== Code.OK) return pending.onError(new ServingError(code, this.#message(word)));
+    if (code === Code.OK) this.#encode(record, word, slot.pending);
+    else slot.pending.onError(new ServingError(code, this.#message(word)));
+  }
+
+  #encode(record: number, word: number, pending: Pending): void {
     this.#outputs.reset(record, word);
     try {
       pending.onOutputs(this.#outputs);
@@ -176,9 +200,9 @@ class Completions {
       return;
     }
     const now = Date.now();
-    for (const [id, pending] of this.#pending.entries()) {
-      if (pending === undefined || pending.abandoned || pending.deadlineMillis > now) continue;
-      this.abandon(id, new ServingError(Code.DEADLINE_EXCEEDED, 'The deadline passed before the model had answered.'));
+    for (const [id, slot] of this.#slots.entries()) {
+      if (slot === undefined || slot.pending.deadlineMillis > now) continue;
+      this.#abandon(id, slot, new ServingError(Code.DEADLINE_EXCEEDED, DEADLINE_PASSED));
     }
   }
 }

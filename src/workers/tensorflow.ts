@@ -7,7 +7,7 @@ import { binding } from '../native/binding.js';
  */
 export function openTensorFlow(directory: string, tensorMemoryBytes: number): string {
   // TensorFlow says a line for every file it reads; warnings and errors remain. Set it to 0 to see all.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   try {
     const version = binding.openLibrary(directory);
     binding.setMemoryBudget(tensorMemoryBytes);

@@ -45,7 +45,11 @@ function mutate(message: Uint8Array, { at, byte, kind }: Mutation): Uint8Array {
   const [head, tail] = [message.subarray(0, place), message.subarray(place)];
   if (kind === 'cut') return head;
   if (kind === 'insert') return Buffer.concat([head, Buffer.from([byte]), tail]);
-  return Buffer.concat([head, kind === 'set' && tail.length > 0 ? Buffer.from([byte]) : Buffer.alloc(0), tail.subarray(1)]);
+  return Buffer.concat([
+    head,
+    kind === 'set' && tail.length > 0 ? Buffer.from([byte]) : Buffer.alloc(0),
+    tail.subarray(1),
+  ]);
 }
 
 /** A field of a TensorProto: any number and wire type, with a value that may fit. */
@@ -71,8 +75,10 @@ test('real requests with a few changes are harmless', () => {
 });
 
 test('tensors of any fields in any order are harmless', () => {
-  const property = fc.property(fc.integer({ min: 1, max: 23 }), fc.array(tensorField, { maxLength: 8 }), (dtype, fields) =>
-    assertHarmless(predictWith([0x08, dtype], ...fields, [0x08, dtype])),
+  const property = fc.property(
+    fc.integer({ min: 1, max: 23 }),
+    fc.array(tensorField, { maxLength: 8 }),
+    (dtype, fields) => assertHarmless(predictWith([0x08, dtype], ...fields, [0x08, dtype])),
   );
   fc.assert(property, { numRuns });
 });

@@ -1,6 +1,6 @@
 /**
- * Stand-ins for everything around scripts/libtensorflow: folders that look like an installed library, and a python3 whose pip serves a small
- * wheel from disk, fails, or hangs. Nothing here touches the network or the user's own cache.
+ * Stand-ins for everything around scripts/libtensorflow: folders that look like an installed library, and a python3
+ * whose pip serves a small wheel from disk, fails, or hangs. Nothing here touches the network or the user's own cache.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,10 @@ const [, REAL_PYTHON] = /^(.+)$/m.exec(
   spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout ?? '',
 ) ?? [undefined, undefined];
 
-/** For `test`'s options: a library is fetched on Linux only, and unpacking a wheel is Python's work, also in these tests. */
+/**
+ * For `test`'s options: a library is fetched on Linux only, and unpacking a wheel is Python's work, also in these
+ * tests.
+ */
 export const FETCHES = {
   skip: process.platform !== 'linux' ? 'fetching is for Linux' : REAL_PYTHON ? false : 'python3 is not installed',
   timeout: 60_000,
@@ -54,8 +57,8 @@ export function touchFetchedLibrary(folder: string): string {
 export type PipBehaviour = 'serve' | 'hang' | 'refuse' | 'absent';
 
 /**
- * An environment whose cache is below `folder` and whose python3 has the fake pip. `wheelFiles` are the wheel's members, each with its own
- * name as text; `refusal` is what pip prints as it fails.
+ * An environment whose cache is below `folder` and whose python3 has the fake pip. `wheelFiles` are the wheel's
+ * members, each with its own name as text; `refusal` is what pip prints as it fails.
  */
 export function fakeEnvironment(
   folder: string,
@@ -90,7 +93,10 @@ function makeWheel(path: string, names: string[]): string {
   return path;
 }
 
-/** CommonJS, for the file has no extension. While it hangs it watches its parent, lest it outlive a test that kills that one. */
+/**
+ * CommonJS, for the file has no extension. While it hangs it watches its parent, lest it outlive a test that kills that
+ * one.
+ */
 const FAKE_PYTHON = `
 const { copyFileSync } = require('node:fs');
 const { spawnSync } = require('node:child_process');

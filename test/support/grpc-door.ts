@@ -43,7 +43,10 @@ const identity = (bytes: Buffer): Buffer => bytes;
 
 /** One call. Rejects with the grpc.ServiceError, which has `code` and `details`. */
 export function callUnary(
-  client: grpc.Client, path: string, request: Uint8Array, options: grpc.CallOptions = {},
+  client: grpc.Client,
+  path: string,
+  request: Uint8Array,
+  options: grpc.CallOptions = {},
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(path, identity, identity, Buffer.from(request), options, (error, reply) => {
@@ -53,7 +56,11 @@ export function callUnary(
   });
 }
 
-export function callServerStream(client: grpc.Client, path: string, request: Uint8Array): grpc.ClientReadableStream<Buffer> {
+export function callServerStream(
+  client: grpc.Client,
+  path: string,
+  request: Uint8Array,
+): grpc.ClientReadableStream<Buffer> {
   return client.makeServerStreamRequest(path, identity, identity, Buffer.from(request));
 }
 

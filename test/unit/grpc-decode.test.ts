@@ -51,7 +51,13 @@ test('a request with tensor_content is read without copying anything', () => {
   assert.deepEqual(request.outputFilter, []);
   const [x] = request.inputs;
   assert.deepEqual(x, {
-    name: 'x', dtype: DataType.FLOAT, shape: [2, 2], encoding: Encoding.RAW, start: 26, end: 42, fill: false,
+    name: 'x',
+    dtype: DataType.FLOAT,
+    shape: [2, 2],
+    encoding: Encoding.RAW,
+    start: 26,
+    end: 42,
+    fill: false,
   });
 });
 
@@ -67,7 +73,11 @@ test('tf.make_tensor_proto of a list is read with its version, signature and out
 });
 
 test('packed varints are ranges with the varint encoding', () => {
-  for (const [name, hex] of [['boolVal', '0100'], ['uint64Val', '80808080808080808001'], ['uint32Val', 'ffffffff0f']] as const) {
+  for (const [name, hex] of [
+    ['boolVal', '0100'],
+    ['uint64Val', '80808080808080808001'],
+    ['uint32Val', 'ffffffff0f'],
+  ] as const) {
     const { inputs, body } = decode(goldenPredict(name));
     const [x] = inputs;
     assert.equal(x?.encoding, Encoding.VARINT, name);
@@ -109,10 +119,13 @@ test('strings in tensor_content that do not add up are refused in TF Serving wor
 });
 
 test('all inputs are read, and a version label', () => {
-  assert.deepEqual(decode(goldenPredict('two')).inputs.map(({ name, dtype }) => [name, dtype]), [
-    ['a', DataType.DOUBLE],
-    ['b', DataType.FLOAT],
-  ]);
+  assert.deepEqual(
+    decode(goldenPredict('two')).inputs.map(({ name, dtype }) => [name, dtype]),
+    [
+      ['a', DataType.DOUBLE],
+      ['b', DataType.FLOAT],
+    ],
+  );
   assert.deepEqual(decode(goldenPredict('label')).modelSpec, { name: 'm', versionLabel: 'stable' });
 });
 

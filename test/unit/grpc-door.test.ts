@@ -9,9 +9,9 @@ import { Code, failedPrecondition, notFound, ServingError } from '../../src/erro
 import {
   HealthCheckRequest,
   HealthCheckResponse,
-  HealthCheckResponse_ServingStatus as Status,
   ServerReflectionRequest,
   ServerReflectionResponse,
+  HealthCheckResponse_ServingStatus as Status,
 } from '../../src/gen/messages.js';
 import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { DataType } from '../../src/tensor/dtype.js';
@@ -30,7 +30,9 @@ const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 const NO_MODEL = Buffer.alloc(0);
 const MODEL_M = Buffer.from('0a030a016d', 'hex');
 
-const OUTPUTS = fakeOutputs([{ alias: 'y', dtype: DataType.FLOAT, shape: [1], raw: Buffer.from(Float32Array.of(2.5).buffer) }]);
+const OUTPUTS = fakeOutputs([
+  { alias: 'y', dtype: DataType.FLOAT, shape: [1], raw: Buffer.from(Float32Array.of(2.5).buffer) },
+]);
 
 function isStatus(code: Code, details: RegExp): (error: unknown) => boolean {
   return (error) => {
@@ -91,7 +93,10 @@ test('malformed requests are INVALID_ARGUMENT', async () => {
 
 test('unknown methods and methods to come are UNIMPLEMENTED and named', async () => {
   await withGrpcDoor({}, async ({ client }) => {
-    await assert.rejects(callUnary(client, '/no.Such/Method', NO_MODEL), isStatus(Code.UNIMPLEMENTED, /no\.Such\/Method/));
+    await assert.rejects(
+      callUnary(client, '/no.Such/Method', NO_MODEL),
+      isStatus(Code.UNIMPLEMENTED, /no\.Such\/Method/),
+    );
     for (const method of ['Classify', 'Regress', 'MultiInference']) {
       const call = callUnary(client, `/tensorflow.serving.PredictionService/${method}`, NO_MODEL);
       await assert.rejects(call, isStatus(Code.UNIMPLEMENTED, new RegExp(method)));
@@ -167,7 +172,12 @@ test('an answered request is not cancelled afterwards', async () => {
 test('GetModelMetadata answers with the signatures as they stand in the model', async () => {
   const signatureDef = Buffer.from('1a1a74656e736f72666c6f772f73657276696e672f70726564696374', 'hex');
   const signature = {
-    name: 'serving_default', methodName: 'tensorflow/serving/predict', inputs: [], outputs: [], signatureDef, defaults: new Map(),
+    name: 'serving_default',
+    methodName: 'tensorflow/serving/predict',
+    inputs: [],
+    outputs: [],
+    signatureDef,
+    defaults: new Map(),
   };
   const api = { modelMetadata: () => ({ id: { name: 'm', version: 3n }, signatures: [signature] }) };
   await withGrpcDoor(api, async ({ client }) => {
@@ -205,7 +215,12 @@ test('a health check follows the readiness of the server', async () => {
     const check = async (service: string) => servingStatus(await callUnary(client, CHECK, healthRequest(service)));
     assert.equal(await check(''), Status.NOT_SERVING);
     ready = true;
-    for (const service of ['', 'tensorflow.serving.PredictionService', 'tensorflow.serving.ModelService', 'PredictionService']) {
+    for (const service of [
+      '',
+      'tensorflow.serving.PredictionService',
+      'tensorflow.serving.ModelService',
+      'PredictionService',
+    ]) {
       assert.equal(await check(service), Status.SERVING, service);
     }
     await assert.rejects(check('nobody'), isStatus(Code.NOT_FOUND, /no service "nobody"/));
@@ -275,7 +290,9 @@ test('draining answers the call in flight, refuses new ones, and does not wait f
     },
   };
   await withGrpcDoor(api, async ({ door, port, client }) => {
-    const idle = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+    const idle = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+      'grpc.use_local_subchannel_pool': 1,
+    });
     await callUnary(idle, CHECK, healthRequest(''));
     const silent = connect(port, '127.0.0.1');
     await once(silent, 'connect');

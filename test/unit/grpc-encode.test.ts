@@ -61,6 +61,7 @@ test('a reply beyond what a protobuf message can hold is refused before memory i
   const huge = { ...outputs, byteLength: () => 2 ** 31 };
   assert.throws(
     () => encodePredictResponse(huge, OutputFormat.RAW),
-    (error) => error instanceof ServingError && error.code === Code.RESOURCE_EXHAUSTED && /output_filter/.test(error.message),
+    (error) =>
+      error instanceof ServingError && error.code === Code.RESOURCE_EXHAUSTED && /output_filter/.test(error.message),
   );
 });

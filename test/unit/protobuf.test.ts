@@ -33,13 +33,28 @@ test('what was written can be read again, int64 exactly', () => {
 
 test('absent fields read as zero, absent messages and members of a oneof as undefined', () => {
   assert.deepEqual(decodeMessage(ModelSpec, new Uint8Array(0)), {
-    name: '', version: undefined, version_label: undefined, signature_name: '',
+    name: '',
+    version: undefined,
+    version_label: undefined,
+    signature_name: '',
   });
 });
 
 test('maps keep their order and lists may be packed or not', () => {
-  const bytes = encodeMessage(ConfigProto, { device_count: new Map([['GPU', 0], ['CPU', 2]]), inter_op_parallelism_threads: -1 });
-  assert.deepEqual([...decodeMessage(ConfigProto, bytes).device_count], [['GPU', 0], ['CPU', 2]]);
+  const bytes = encodeMessage(ConfigProto, {
+    device_count: new Map([
+      ['GPU', 0],
+      ['CPU', 2],
+    ]),
+    inter_op_parallelism_threads: -1,
+  });
+  assert.deepEqual(
+    [...decodeMessage(ConfigProto, bytes).device_count],
+    [
+      ['GPU', 0],
+      ['CPU', 2],
+    ],
+  );
   assert.equal(decodeMessage(ConfigProto, bytes).inter_op_parallelism_threads, -1);
   const mixed = Uint8Array.of(0x38, 1, 0x3a, 2, 2, 3);
   assert.deepEqual(decodeMessage(TensorProto, mixed).int_val, [1, 2, 3]);
@@ -49,7 +64,10 @@ test('a message field that comes twice is merged, and a oneof keeps its last mem
   const parts = [{ name: 'a', version: { value: 1n } }, { version_label: 'x' }, { signature_name: 's' }];
   const bytes = Buffer.concat(parts.map((part) => encodeMessage(ModelSpec, part)));
   assert.deepEqual(decodeMessage(ModelSpec, bytes), {
-    name: 'a', version: undefined, version_label: 'x', signature_name: 's',
+    name: 'a',
+    version: undefined,
+    version_label: 'x',
+    signature_name: 's',
   });
 });
 
@@ -66,7 +84,9 @@ test('malformed bytes are INVALID_ARGUMENT and name the message', () => {
     assert.throws(
       () => decodeMessage(HealthCheckRequest, Uint8Array.from(bytes)),
       (error) =>
-        error instanceof ServingError && error.code === Code.INVALID_ARGUMENT && /HealthCheckRequest/.test(error.message),
+        error instanceof ServingError &&
+        error.code === Code.INVALID_ARGUMENT &&
+        /HealthCheckRequest/.test(error.message),
     );
   }
 });
@@ -82,5 +102,7 @@ test('messages nested without end are refused', () => {
 });
 
 function lengthOf(bytes: Uint8Array): Buffer {
-  return bytes.length < 128 ? Buffer.from([bytes.length]) : Buffer.from([(bytes.length & 0x7f) | 0x80, bytes.length >> 7]);
+  return bytes.length < 128
+    ? Buffer.from([bytes.length])
+    : Buffer.from([(bytes.length & 0x7f) | 0x80, bytes.length >> 7]);
 }

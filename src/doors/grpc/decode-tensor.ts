@@ -171,8 +171,8 @@ function contentStrings(reader: WireReader, scan: TensorScan, name: string): num
 
 function badContent(name: string): Error {
   return invalidArgument(
-    `tensor parsing error: ${name}. The tensor_content of strings must hold the lengths of all elements of the shape as ` +
-      'varints and then, without a gap, their bytes.',
+    `tensor parsing error: ${name}. The tensor_content of strings must hold the lengths of all elements of the shape ` +
+      'as varints and then, without a gap, their bytes.',
   );
 }
 
@@ -208,7 +208,8 @@ function typedTensor(
 function checkWholeValues(byteLength: number, dtype: DataType, field: TypedField, name: string): void {
   if (byteLength % byteSizeOf(dtype) === 0) return;
   throw invalidArgument(
-    `The ${field.name} of the input "${name}" has ${byteLength} bytes, which is no whole number of ${dataTypeName(dtype)} values.`,
+    `The ${field.name} of the input "${name}" has ${byteLength} bytes, ` +
+      `which is no whole number of ${dataTypeName(dtype)} values.`,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * PredictRequest (tensorflow_serving/apis/predict.proto) read by a walk of the wire format: the values of the inputs stay
- * where they are. Fields may come in any order; of scalars that come again the last one counts, and a second model_spec
+ * PredictRequest (tensorflow_serving/apis/predict.proto) read by a walk of the wire format: the values of the inputs
+ * stay where they are. Fields may come in any order; of scalars that come again the last one counts, and a second model_spec
  * is merged with the first, as protobuf's rules ask.
  */
 import type { Cancellation, InputTensor, OutputFormat, TensorPredictRequest } from '../../tensor/predict-request.js';
@@ -117,7 +117,7 @@ class PredictRequestWalk {
     }
   }
 
-  /** An entry of the map: {key = 1, value = 2}, in any order; of a key or value that comes again the last one counts. */
+  /** An entry of the map: {key = 1, value = 2}, in any order; of a key or value that comes again the last counts. */
   #readInput(end: number): void {
     const reader = this.#reader;
     let name = '';

@@ -27,8 +27,8 @@ const VERSION_VALUE_TAG = 1 << 3;
 const SIGNATURE_NAME_TAG = tag(3);
 
 /**
- * The PredictResponse of the outputs, which must be in the given format. Throws RESOURCE_EXHAUSTED if it would be longer
- * than a protobuf message can be.
+ * The PredictResponse of the outputs, which must be in the given format. Throws RESOURCE_EXHAUSTED if it would be
+ * longer than a protobuf message can be.
  */
 export function encodePredictResponse(outputs: Outputs, format: OutputFormat): Buffer {
   const spec = modelSpecBytes(outputs);
@@ -45,7 +45,9 @@ export function encodePredictResponse(outputs: Outputs, format: OutputFormat): B
 }
 
 function tooLong(size: number): ServingError {
-  const text = `The outputs take ${size} bytes, but a gRPC message can hold no more than ${MAX_MESSAGE_BYTES}. Ask for fewer with output_filter, or send a smaller batch.`;
+  const text =
+    `The outputs take ${size} bytes, but a gRPC message can hold no more than ${MAX_MESSAGE_BYTES}. ` +
+    'Ask for fewer with output_filter, or send a smaller batch.';
   return new ServingError(Code.RESOURCE_EXHAUSTED, text);
 }
 

@@ -14,7 +14,7 @@ const SignatureDefBytesMap: MessageType<{ readonly signature_def: ReadonlyMap<st
   fields: [{ name: 'signature_def', number: 1, type: 'bytes', key: 'string' }],
 };
 
-/** Throws INVALID_ARGUMENT for malformed bytes and metadata fields other than `signature_def`, and what the Api throws. */
+/** Throws INVALID_ARGUMENT for malformed bytes and fields other than `signature_def`, and what the Api throws. */
 export function getModelMetadata(api: Api, message: Uint8Array): Uint8Array {
   const request = decodeMessage(GetModelMetadataRequest, message);
   const spec = fromWireModelSpec(request.model_spec);

@@ -10,7 +10,7 @@ export interface ModelSpecFields {
   versionLabel: string | undefined;
 }
 
-/** The ModelSpec of a request. Throws INVALID_ARGUMENT, in TF Serving's words, if there is none or it names no model. */
+/** The ModelSpec of a request. Throws INVALID_ARGUMENT, in TF Serving's words, if it is missing or names no model. */
 export function toModelSpec(fields: ModelSpecFields | undefined): ModelSpec {
   if (fields === undefined) throw invalidArgument('Missing ModelSpec');
   const { name, version, versionLabel } = fields;
