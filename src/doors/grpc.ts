@@ -2,7 +2,6 @@
  * The shared gRPC listener on @grpc/grpc-js. A method takes and gives bytes, so that decoding is the method's own and
  * another transport could carry it.
  */
-import type { EventEmitter } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { Code, resourceExhausted, ServingError } from '../errors.js';
 import { Cancellation } from '../tensor/predict-request.js';
@@ -56,7 +55,7 @@ export interface GrpcListener extends Door {
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 
-/** How long a drain waits, once no call runs, for clients to close and for requests that are still coming in. */
+/** How long a drain waits, once no call runs, for clients to close and for calls that are on their way. */
 const IDLE_GRACE_MILLIS = 1000;
 
 export function createGrpcListener(options: GrpcListenerOptions): GrpcListener {
@@ -71,7 +70,7 @@ class GrpcJsListener implements GrpcListener {
   readonly #server: grpc.Server;
   /** Ends each stream that is open: they would hold up the drain for as long as their clients like. */
   readonly #openStreams = new Set<() => void>();
-  /** Calls that are not over: their answer, if there was one, has not gone out entirely. */
+  /** Calls that are not over: from their headers until their answer, if there is one, has gone out entirely. */
   #running = 0;
   #draining = false;
   #drained: () => void = () => {};
@@ -85,13 +84,12 @@ class GrpcJsListener implements GrpcListener {
     this.#server = new grpc.Server({
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': -1,
-      interceptors: [(_method, call) => explainTooLarge(call, maxMessageBytes)],
+      interceptors: [(_method, call) => this.#count(explainTooLarge(call, maxMessageBytes))],
     });
   }
 
   register(path: string, method: UnaryMethod): void {
     this.#add(path, 'unary', (call: grpc.ServerUnaryCall<Buffer, Buffer>, respond: grpc.sendUnaryData<Buffer>) => {
-      this.#begin(call);
       void answer(method, call, respond, this.#options.toStatus);
     });
   }
@@ -150,13 +148,21 @@ class GrpcJsListener implements GrpcListener {
     this.#server.forceShutdown();
   }
 
-  #begin(call: EventEmitter): void {
-    this.#running++;
-    // grpc-js reports every end of a call as 'cancelled', the good ones too.
-    call.on('cancelled', () => {
-      this.#running--;
-      this.#finishWhenIdle();
-    });
+  /** Counts a call from its headers on, so that a drain waits for messages that are still coming in. */
+  #count(call: grpc.ServerInterceptingCall): grpc.ServerInterceptingCall {
+    const start = call.start.bind(call);
+    call.start = (listener) => {
+      this.#running++;
+      const onCancel = listener.onCancel.bind(listener);
+      // grpc-js reports every end of a call so, the good ones too.
+      listener.onCancel = () => {
+        this.#running--;
+        this.#finishWhenIdle();
+        onCancel();
+      };
+      start(listener);
+    };
+    return call;
   }
 
   /** A client that does not close its side of an idle connection would hold up tryShutdown() for ever. */
@@ -190,7 +196,6 @@ class GrpcJsListener implements GrpcListener {
       if (error === undefined) call.end();
       else call.emit('error', this.#options.toStatus(error));
     };
-    this.#begin(call);
     this.#openStreams.add(stop);
     call.on('cancelled', () => {
       this.#openStreams.delete(stop);
