@@ -7,7 +7,7 @@ import { ROOT } from './sources.mjs';
 
 /** @type {[name: string, command: string, args: string[]][]} */
 const STEPS = [
-  ['format and lint (TypeScript)', 'node_modules/.bin/biome', ['ci', '--error-on-warnings', '.']],
+  ['format and lint (TypeScript)', 'node_modules/.bin/biome', ['ci', '--error-on-warnings', '--colors=off', '.']],
   ['format (C++)', process.execPath, ['scripts/clang-format.mjs', '--check']],
   ['types', 'node_modules/.bin/tsc', ['-p', '.', '--noEmit']],
   ['generated code (protobuf)', process.execPath, ['scripts/generate.mjs', '--check']],

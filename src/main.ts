@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The command: flags → server.start(); signals. The only place that ends the process. */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
 import type { MonitoredModel } from './core/file-system-source.js';
+import { findVersionFolders } from './core/version-folders.js';
+import { selectVersions } from './core/version-policy.js';
 import { codeName, invalidArgument, notFound, toServingError } from './errors.js';
 import { type CommandLine, type Flags, parseFlags } from './flags.js';
 import { formatHelp } from './flags-help.js';
@@ -33,7 +35,15 @@ async function inspect(args: readonly string[]): Promise<void> {
   const [directory, ...rest] = args;
   if (directory === undefined || rest.length > 0) throw invalidArgument('Usage: tensorgate inspect DIR');
   const { inspectSavedModel } = await import('./servables/inspect.js');
-  print(inspectSavedModel(directory));
+  print(inspectSavedModel(await newestVersionIn(directory)));
+}
+
+/** A base folder stands for the highest of its versions; any other folder for itself. */
+async function newestVersionIn(directory: string): Promise<string> {
+  if (existsSync(join(directory, 'saved_model.pb')) || !existsSync(directory)) return directory;
+  const folders = await findVersionFolders(directory);
+  const [newest] = selectVersions(folders.keys(), { kind: 'latest' });
+  return newest === undefined ? directory : (folders.get(newest) as string);
 }
 
 async function printVersion(flags: Flags): Promise<void> {
@@ -124,6 +134,6 @@ async function within(millis: number, work: Promise<void>): Promise<boolean> {
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {
   const error = toServingError(thrown);
-  process.stderr.write(`tensorgate could not start: ${codeName(error.code)}: ${error.message}\n`);
+  process.stderr.write(`tensorgate: ${codeName(error.code)}: ${error.message}\n`);
   process.exit(1);
 });

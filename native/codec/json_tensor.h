@@ -4,8 +4,8 @@
 // (`inputs`), NaN and Infinity tokens, exact 64-bit integers, {"b64": …} strings, the first of equal keys, text after
 // the document ignored, nesting of any depth without recursion.
 //
-// Knows neither TensorFlow's runtime nor Node, so that it can be fuzzed alone. Not thread-safe per object; all functions
-// may be called from any thread.
+// Knows neither TensorFlow's runtime nor Node, so that it can be fuzzed alone. Not thread-safe per object; all
+// functions may be called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +54,8 @@ struct JsonRequest {
 using FindJsonSignature = std::function<const std::vector<JsonInput>*(std::string_view name)>;
 
 // Parses a predict body. On an error the message names the culprit: the position in the text for malformed JSON, else
-// the input's alias, the place (`instances[3]`) and what was expected there. Memory: never more than a small multiple of
-// the text's own length.
+// the input's alias, the place (`instances[3]`) and what was expected there. Memory: never more than a small multiple
+// of the text's own length.
 CodecError ParseJsonRequest(std::string_view text, const FindJsonSignature& find, JsonRequest* request);
 
 // An output to print. `data` holds the elements; for TF_STRING use `string_at`.

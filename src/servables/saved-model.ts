@@ -65,6 +65,7 @@ export class SavedModel {
   #prepare(request: TensorPredictRequest): SignatureCall {
     const name = request.signatureName || DEFAULT_SIGNATURE;
     const signature = this.#signatures.get(name) ?? this.#onlySignature(request);
+    if (signature === undefined && request.signatureName !== '') throw signatureNotFound(name, this.#signatures.keys());
     if (request.allowGraphTensors && !signature?.covers(request)) return this.#graphSignatures.call(request, signature);
     if (signature === undefined) throw signatureNotFound(name, this.#signatures.keys());
     return signature.call(request);

@@ -1,6 +1,6 @@
-"""What the scripts beside this file share: checks with a sentence each, run in order, with their results as JSON.
+"""What the scripts check_*.py share: checks with a sentence each, run in order, with their results as JSON.
 
-A script decorates functions with @check("What the server does.") and ends with run(**kwargs of each check). Each check
+They are not named after their clients alone, which Python would then not find. A script decorates functions with @check("What the server does.") and ends with run(**kwargs of each check). Each check
 fails by raising; the tests in TypeScript report every one of them under its sentence.
 """
 

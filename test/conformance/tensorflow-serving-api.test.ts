@@ -5,6 +5,6 @@ import { testWithPython } from './python-checks.js';
 
 test("TensorFlow Serving's own Python client, over gRPC", { timeout: 120_000 }, async (t) => {
   await withAllModels((server) =>
-    testWithPython(t, 'tensorflow', 'tensorflow-serving-api.py', server, [MODELS_DIR]),
+    testWithPython(t, 'tensorflow', 'check_tensorflow_serving_api.py', server, [MODELS_DIR]),
   );
 });

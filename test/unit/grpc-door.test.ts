@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http2 from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -313,6 +314,31 @@ test('draining answers the call in flight, refuses new ones, and does not wait f
     await draining;
     idle.close();
     silent.destroy();
+  });
+});
+
+test('draining waits for a request whose message is still coming in', async () => {
+  const api = { predict: async <T>(_: PredictRequest, encode: (outputs: typeof OUTPUTS) => T) => encode(OUTPUTS) };
+  await withGrpcDoor(api, async ({ door, port }) => {
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': PREDICT,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const message = goldenPredict('content');
+    const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+    stream.write(frame.subarray(0, 10));
+    await sleep(50);
+    const draining = door.drain();
+    await sleep(1500);
+    stream.end(frame.subarray(10));
+    stream.resume();
+    const [trailers] = await once(stream, 'trailers');
+    assert.equal(trailers['grpc-status'], '0');
+    session.close();
+    await draining;
   });
 });
 
