@@ -27,10 +27,12 @@ Status DecodeJson(Request* request) {
   std::shared_ptr<Signature> signature;
   const FindJsonSignature find = [&](std::string_view name) -> const std::vector<JsonInput>* {
     signature = SignatureTable::Get().FindByName(request->json_session_id, std::string(name));
-    return signature ? &signature->json_inputs() : nullptr;
+    return signature && signature->refusal().ok() ? &signature->json_inputs() : nullptr;
   };
   JsonRequest parsed;
-  if (CodecError error = ParseJsonRequest(text, find, &parsed)) return FromCodec(std::move(error));
+  CodecError error = ParseJsonRequest(text, find, &parsed);
+  if (error.code == code::kFailedPrecondition && signature) return signature->refusal();
+  if (error) return FromCodec(std::move(error));
   request->signature = std::move(signature);
   request->json_layout = parsed.layout;
   request->json_body = Slab();

@@ -87,6 +87,7 @@ napi_value Submit(napi_env env, napi_callback_info info) {
   SubmitTo(env, arguments.Int(0), arguments.Int(2), [&](Request* request) -> Status {
     request->signature = SignatureTable::Get().Find(arguments.Int(1));
     if (!request->signature) return {code::kUnavailable, "The model was unloaded while the request came in."};
+    if (!request->signature->refusal().ok()) return request->signature->refusal();
     return ReadSubmission(arguments.Array<const double>(3, napi_float64_array),
                           arguments.Array<const uint8_t>(4, napi_uint8_array), request);
   });

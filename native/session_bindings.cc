@@ -107,13 +107,13 @@ Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {
   const int session_id = info[0].ToNumber();
   auto session = SessionTable::Get().Find(session_id);
   if (!session) throw Napi::Error::New(info.Env(), "There is no session " + std::to_string(session_id));
-  Status status;
-  auto signature = Signature::Prepare(std::move(session), info[1].ToString().Utf8Value(), TensorList(info[2]),
-                                      TensorList(info[3]), &status);
-  if (!status.ok()) throw Napi::Error(info.Env(), MakeError(info.Env(), status));
+  auto signature =
+      Signature::Prepare(std::move(session), info[1].ToString().Utf8Value(), TensorList(info[2]), TensorList(info[3]));
   Napi::Object result = Napi::Object::New(info.Env());
   result["inputTypes"] = TypesOf(info.Env(), signature->inputs());
   result["outputTypes"] = TypesOf(info.Env(), signature->outputs());
+  if (!signature->refusal().ok())
+    result["refusal"] = Napi::Value(info.Env(), MakeError(info.Env(), signature->refusal()));
   result["id"] = SignatureTable::Get().Add(session_id, std::move(signature));
   return result;
 }

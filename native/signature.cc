@@ -24,16 +24,20 @@ Status Resolve(const Session& session, SignatureTensor* tensor, const char* role
   return {};
 }
 
+Status ResolveAll(const Session& session, std::vector<SignatureTensor>* tensors, const char* role) {
+  for (SignatureTensor& tensor : *tensors)
+    if (Status status = Resolve(session, &tensor, role); !status.ok()) return status;
+  return {};
+}
+
 }  // namespace
 
 std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, std::string name,
-                                              std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
-                                              Status* status) {
-  for (SignatureTensor& input : inputs)
-    if (*status = Resolve(*session, &input, "input"); !status->ok()) return nullptr;
-  for (SignatureTensor& output : outputs)
-    if (*status = Resolve(*session, &output, "output"); !status->ok()) return nullptr;
+                                              std::vector<SignatureTensor> inputs,
+                                              std::vector<SignatureTensor> outputs) {
   std::shared_ptr<Signature> signature(new Signature);
+  signature->refusal_ = ResolveAll(*session, &inputs, "input");
+  if (signature->refusal_.ok()) signature->refusal_ = ResolveAll(*session, &outputs, "output");
   signature->session_ = std::move(session);
   signature->name_ = std::move(name);
   signature->inputs_ = std::move(inputs);

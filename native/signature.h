@@ -30,12 +30,13 @@ struct SignatureTensor {
 // Immutable after Prepare(), shared by the tables and by each request in flight; keeps its session alive. Any thread.
 class Signature {
  public:
-  // Resolves the tensors in the session's graph. Fails, naming the tensor, if there is none of that name or if its
-  // dtype cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
+  // Resolves the tensors in the session's graph. The result is refused, with an error that names the tensor, if there
+  // is none of that name or if its dtype cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
   static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
-                                            std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
-                                            Status* status);
+                                            std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs);
 
+  // Why the signature cannot be run; good for one that can.
+  const Status& refusal() const { return refusal_; }
   const Session& session() const { return *session_; }
   const std::string& name() const { return name_; }
   std::span<const SignatureTensor> inputs() const { return inputs_; }
@@ -51,6 +52,7 @@ class Signature {
   static constexpr size_t kMostFetchSets = 32;
 
   Signature() = default;
+  Status refusal_;
   std::shared_ptr<Session> session_;
   std::string name_;
   std::vector<SignatureTensor> inputs_;

@@ -38,6 +38,8 @@ export interface PreparedSignature {
   /** DataType numbers as the graph has them, in the order given. */
   readonly inputTypes: readonly number[];
   readonly outputTypes: readonly number[];
+  /** Why it cannot be run: a tensor that the graph does not have, or that is a RESOURCE or VARIANT. */
+  readonly refusal?: Error;
 }
 
 export interface MemoryStats {
@@ -58,7 +60,7 @@ export interface Binding {
   releaseSession(id: SessionId): Promise<void>;
   /**
    * Resolves the tensors of a signature. With a name that is not empty, JSON requests for the session find it by that
-   * name. Throws INVALID_ARGUMENT for a tensor that is not there or is a RESOURCE or VARIANT.
+   * name. Pair with removeSignature, also when it is refused.
    */
   prepareSignature(
     session: SessionId,

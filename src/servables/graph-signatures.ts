@@ -4,7 +4,7 @@
  * session lives, so their number is bounded.
  */
 import { invalidArgument, resourceExhausted, toServingError } from '../errors.js';
-import { binding, type SessionId, type SignatureTensorName } from '../native/binding.js';
+import { binding, type PreparedSignature, type SessionId, type SignatureTensorName } from '../native/binding.js';
 import type { DataType } from '../tensor/dtype.js';
 import type { TensorPredictRequest } from '../tensor/predict-request.js';
 import { Signature, type SignatureCall } from './signature.js';
@@ -36,7 +36,7 @@ export class GraphSignatures {
   }
 
   close(): void {
-    for (const { prepared } of this.#byNames.values()) binding.removeSignature(prepared.id);
+    for (const { id } of this.#byNames.values()) binding.removeSignature(id);
     this.#byNames.clear();
   }
 
@@ -72,12 +72,11 @@ export class GraphSignatures {
   }
 }
 
-function prepare(session: SessionId, inputs: SignatureTensorName[], outputs: SignatureTensorName[]) {
-  try {
-    return binding.prepareSignature(session, '', inputs, outputs);
-  } catch (error) {
-    throw toServingError(error);
-  }
+function prepare(session: SessionId, inputs: SignatureTensorName[], outputs: SignatureTensorName[]): PreparedSignature {
+  const prepared = binding.prepareSignature(session, '', inputs, outputs);
+  if (prepared.refusal === undefined) return prepared;
+  binding.removeSignature(prepared.id);
+  throw toServingError(prepared.refusal);
 }
 
 /** The graph tensor meant by a name that is an alias, a graph tensor's name, or empty for the one at this place. */

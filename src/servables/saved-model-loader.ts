@@ -7,7 +7,6 @@ import { SavedModel } from './saved-model.js';
 import { checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
 import { generalSessionConfig, leanSessionConfig, type SessionParallelism } from './session-config.js';
 import { Signature } from './signature.js';
-import type { SignatureInfo } from './signature-info.js';
 
 export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
@@ -39,7 +38,10 @@ export class SavedModelLoader implements Loader<SavedModel> {
     try {
       const metaGraph = readMetaGraph(session.metaGraph);
       if (metaGraph.hasVariables) checkVariables(path);
-      const signatures = metaGraph.signatures.map((info) => prepare(session.id, info));
+      // One that cannot be run does not keep the others from being served: it says why when it is asked for.
+      const signatures = metaGraph.signatures.map(
+        (info) => new Signature(info, binding.prepareSignature(session.id, info.name, info.inputs, info.outputs)),
+      );
       this.#servable = new SavedModel({ id, session: session.id, queue: this.#options.queue, signatures });
       this.#session = session.id;
       return this.#servable;
@@ -72,14 +74,5 @@ export class SavedModelLoader implements Loader<SavedModel> {
 
   #loadWith(config: Uint8Array): Promise<LoadedSession> {
     return binding.loadSession({ directory: this.#version.path, tags: this.#options.tags, config });
-  }
-}
-
-/** A signature that cannot be run does not keep the others from being served: it says why when it is asked for. */
-function prepare(session: SessionId, info: SignatureInfo): Signature {
-  try {
-    return new Signature(info, binding.prepareSignature(session, info.name, info.inputs, info.outputs));
-  } catch (error) {
-    return new Signature(info, toServingError(error));
   }
 }

@@ -56,9 +56,7 @@ export class SavedModel {
 
   /** Gives the prepared calls back; the session's owner releases the session. */
   close(): void {
-    for (const { preparedOrNone } of this.#signatures.values()) {
-      if (preparedOrNone !== undefined) binding.removeSignature(preparedOrNone.id);
-    }
+    for (const { id } of this.#signatures.values()) binding.removeSignature(id);
     this.#graphSignatures.close();
   }
 
@@ -79,10 +77,9 @@ export class SavedModel {
 
   #predictTensors<T>(request: TensorPredictRequest, encode: EncodeOutputs<T>): Promise<T> {
     const call = this.#prepare(request);
-    const signature = call.signature.prepared.id;
     return this.#run(request, call, encode, (id) => {
       const words = writeSubmission(request.outputFormat, millisLeft(request), call.fetches, call.inputs);
-      binding.submit(this.#queue, signature, id, words, request.body);
+      binding.submit(this.#queue, call.signature.id, id, words, request.body);
     });
   }
 

@@ -1,6 +1,6 @@
 /** A signature of a loaded model: what it declares, and the prepared call behind it. */
-import { failedPrecondition, invalidArgument, type ServingError } from '../errors.js';
-import type { PreparedSignature } from '../native/binding.js';
+import { failedPrecondition, invalidArgument, type ServingError, toServingError } from '../errors.js';
+import type { PreparedSignature, SignatureId } from '../native/binding.js';
 import { dataTypeName } from '../tensor/dtype.js';
 import type { InputTensor, TensorPredictRequest } from '../tensor/predict-request.js';
 import { elementCount, formatShape, MAX_RANK } from '../tensor/shape.js';
@@ -20,17 +20,14 @@ export interface SignatureCall {
 
 export class Signature {
   readonly info: SignatureInfo;
-  readonly #prepared: PreparedSignature | undefined;
-  readonly #refusal: ServingError | undefined;
+  readonly #prepared: PreparedSignature;
   readonly #inputIndex: ReadonlyMap<string, number>;
   readonly #outputIndex: ReadonlyMap<string, number>;
   readonly #outputAliases: readonly string[];
 
-  /** `prepared` is the call, or the reason why the signature cannot be run. */
-  constructor(info: SignatureInfo, prepared: PreparedSignature | ServingError) {
+  constructor(info: SignatureInfo, prepared: PreparedSignature) {
     this.info = info;
-    if (prepared instanceof Error) this.#refusal = prepared;
-    else this.#prepared = prepared;
+    this.#prepared = prepared;
     this.#inputIndex = new Map(info.inputs.map((input, index) => [input.alias, index]));
     this.#outputIndex = new Map(info.outputs.map((output, index) => [output.alias, index]));
     this.#outputAliases = info.outputs.map((output) => output.alias);
@@ -40,23 +37,18 @@ export class Signature {
     return this.info.name;
   }
 
-  /** Throws why the signature cannot be run, if it cannot. */
-  get prepared(): PreparedSignature {
-    if (this.#prepared === undefined) throw this.#refusal as ServingError;
-    return this.#prepared;
-  }
-
-  /** The prepared call, if there is one to be removed. */
-  get preparedOrNone(): PreparedSignature | undefined {
-    return this.#prepared;
+  get id(): SignatureId {
+    return this.#prepared.id;
   }
 
   /**
-   * Checks names, dtypes and shapes of a request. Throws INVALID_ARGUMENT in full sentences; whether the shapes suit the
+   * Checks names, dtypes and shapes of a request. Throws INVALID_ARGUMENT in full sentences, also for a signature that
+   * cannot be run at all; whether the shapes suit the
    * model is for the run to say, as in TF Serving.
    */
   call(request: TensorPredictRequest): SignatureCall {
-    const { inputTypes } = this.prepared;
+    const { inputTypes, refusal } = this.#prepared;
+    if (refusal !== undefined) throw toServingError(refusal);
     const inputs: InputTensor[] = [];
     request.inputs.forEach((input, place) => {
       const index = this.#indexOf(input, place);

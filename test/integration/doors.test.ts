@@ -102,7 +102,7 @@ const MISTAKES: readonly [string, PredictCall, Statuses, RegExp, (readonly DoorN
     'a shape too large for any memory',
     half({ inputs: { x: float([2 ** 31, 2 ** 31], 1) } }),
     ['INVALID_ARGUMENT', 400, 400],
-    /'?x'?/,
+    /2147483648/,
     NOT_IN_REST,
   ],
   [
