@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <algorithm>
 #include <new>
 
 #include "codec/varint.h"
@@ -22,6 +23,12 @@ Status ToTensor(HostTensor host, TensorPtr* tensor) {
   return *tensor ? Status{} : Status{code::kInternal, "TensorFlow did not take a tensor made from JSON."};
 }
 
+std::string SignaturesOf(int session_id) {
+  std::string text;
+  for (const std::string& name : SignatureTable::Get().NamesOf(session_id)) text += (text.empty() ? "" : ", ") + name;
+  return " Signatures of the model: " + text + ".";
+}
+
 Status DecodeJson(Request* request) {
   const std::string_view text(reinterpret_cast<const char*>(request->json_body.data()), request->json_body.size());
   std::shared_ptr<Signature> signature;
@@ -32,6 +39,7 @@ Status DecodeJson(Request* request) {
   JsonRequest parsed;
   CodecError error = ParseJsonRequest(text, find, &parsed);
   if (error.code == code::kFailedPrecondition && signature) return signature->refusal();
+  if (error.code == code::kFailedPrecondition) error.message += SignaturesOf(request->json_session_id);
   if (error) return FromCodec(std::move(error));
   request->signature = std::move(signature);
   request->json_layout = parsed.layout;
@@ -54,11 +62,12 @@ Status DecodeEncoded(Request* request) {
   return {};
 }
 
-// Serialized RunOptions { timeout_in_ms (field 2) }, so that TensorFlow gives up on a run that nobody waits for.
-std::string RunOptionsFor(Clock::time_point deadline) {
+// Serialized RunOptions { timeout_in_ms (field 2) }, so that TensorFlow gives up on a run that nobody waits for; empty
+// where that would be in vain: a run in the worker's own thread goes on to its end.
+std::string RunOptionsFor(const Request& request) {
   std::string options;
-  if (deadline == Clock::time_point::max()) return options;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  if (request.deadline == Clock::time_point::max() || !request.signature->session().interruptible()) return options;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(request.deadline - Clock::now()).count();
   options.push_back(2 << 3);
   AppendVarint(std::max<int64_t>(left, 1), &options);
   return options;
@@ -71,7 +80,7 @@ Status Run(Request* request, std::span<const uint32_t> fetch_set, std::vector<Te
   std::vector<TF_Output> fetches(fetch_set.size());
   for (size_t i = 0; i < fetches.size(); i++) fetches[i] = signature.outputs()[fetch_set[i]].output;
   std::vector<TF_Tensor*> outputs(fetches.size(), nullptr);
-  const std::string options = RunOptionsFor(request->deadline);
+  const std::string options = RunOptionsFor(*request);
   const TF_Buffer run_options{options.data(), options.size(), nullptr};
   TfStatus status;
   tf.TF_SessionRun(signature.session().get(), options.empty() ? nullptr : &run_options, signature.feeds().data(),
@@ -147,6 +156,27 @@ Status FormatJson(Request* request, const std::vector<TensorPtr>& results) {
   return {};
 }
 
+bool Fits(std::span<const int64_t> dims, const SignatureTensor& declared) {
+  if (!declared.shape) return true;
+  const std::vector<int64_t>& shape = *declared.shape;
+  return std::equal(dims.begin(), dims.end(), shape.begin(), shape.end(),
+                    [](int64_t dim, int64_t expected) { return expected < 0 || dim == expected; });
+}
+
+// A sentence for each input whose shape is not the declared one. Only said once a run has failed: TensorFlow is the
+// judge of shapes, but its own words name an operation of the graph, not the input that the client sent.
+std::string MisfitsOf(const Request& request) {
+  std::string text;
+  for (size_t i = 0; i < request.inputs.size(); i++) {
+    const SignatureTensor& declared = request.signature->inputs()[i];
+    const std::vector<int64_t> dims = DimsOf(request.inputs[i].get());
+    if (Fits(dims, declared)) continue;
+    text += " Input '" + declared.alias + "' was sent with shape " + FormatDims(dims) +
+            ", but the signature declares " + FormatDims(*declared.shape) + ".";
+  }
+  return text;
+}
+
 Status Decode(Request* request) { return request->is_json ? DecodeJson(request) : DecodeEncoded(request); }
 
 Status RunAndFormat(Request* request) {
@@ -155,6 +185,7 @@ Status RunAndFormat(Request* request) {
   const auto start = Clock::now();
   Status status = Run(request, fetch_set, &results);
   request->run_micros = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
+  if (!status.ok()) status.message += MisfitsOf(*request);
   request->inputs.clear();
   if (!status.ok()) return status;
   if (request->is_json) return FormatJson(request, results);

@@ -70,6 +70,7 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
   }
   *status = tf_status.ToStatus();
   if (!status->ok()) return nullptr;
+  session->interruptible_ = options.interruptible;
   session->meta_graph_.assign(static_cast<const char*>(meta_graph->data), meta_graph->length);
   return session;
 }

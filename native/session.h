@@ -15,6 +15,7 @@ struct SessionOptions {
   std::string directory;          // of the SavedModel
   std::vector<std::string> tags;  // exact set of the meta graph
   std::string config;             // serialized ConfigProto
+  bool interruptible = false;     // runs have threads of their own, so that a timeout can end them
 };
 
 // Process-wide and shared: held by the session table, by each signature prepared on it and so by each request in
@@ -28,6 +29,7 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   TF_Session* get() const { return session_; }
+  bool interruptible() const { return interruptible_; }
   const std::string& meta_graph() const { return meta_graph_; }  // serialized MetaGraphDef
 
   // The graph's tensor of that name (`op:0`; no `:index` means `:0`); oper is null if there is none.
@@ -42,6 +44,7 @@ class Session {
   TF_Graph* graph_ = nullptr;
   TF_Session* session_ = nullptr;
   std::string meta_graph_;
+  bool interruptible_ = false;
 };
 
 }  // namespace tensorgate

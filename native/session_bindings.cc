@@ -60,13 +60,22 @@ std::string Bytes(Napi::Value value) {
   return {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
 }
 
-// [{ alias, tensorName }, …]
+std::optional<std::vector<int64_t>> Shape(Napi::Value value) {
+  if (!value.IsArray()) return std::nullopt;
+  auto list = value.As<Napi::Array>();
+  std::vector<int64_t> shape(list.Length());
+  for (uint32_t i = 0; i < list.Length(); i++) shape[i] = list.Get(i).ToNumber().Int64Value();
+  return shape;
+}
+
+// [{ alias, tensorName, shape? }, …]
 std::vector<SignatureTensor> TensorList(Napi::Value value) {
   std::vector<SignatureTensor> tensors;
   auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
     auto item = list.Get(i).As<Napi::Object>();
-    tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value()});
+    tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value(),
+                       Shape(item.Get("shape"))});
   }
   return tensors;
 }
@@ -81,7 +90,10 @@ Napi::Array TypesOf(Napi::Env env, std::span<const SignatureTensor> tensors) {
 
 Napi::Value LoadSession(const Napi::CallbackInfo& info) {
   auto given = info[0].As<Napi::Object>();
-  SessionOptions options{given.Get("directory").ToString().Utf8Value(), {}, Bytes(given.Get("config"))};
+  SessionOptions options{given.Get("directory").ToString().Utf8Value(),
+                         {},
+                         Bytes(given.Get("config")),
+                         given.Get("interruptible").ToBoolean()};
   auto tags = given.Get("tags").As<Napi::Array>();
   for (uint32_t i = 0; i < tags.Length(); i++) options.tags.push_back(tags.Get(i).ToString().Utf8Value());
   auto* worker = new LoadWorker(info.Env(), std::move(options));

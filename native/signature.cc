@@ -99,4 +99,14 @@ std::shared_ptr<Signature> SignatureTable::FindByName(int session_id, const std:
   return named == by_name_.end() ? nullptr : named->second;
 }
 
+std::vector<std::string> SignatureTable::NamesOf(int session_id) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> names;
+  for (auto named = by_name_.lower_bound({session_id, ""}); named != by_name_.end(); ++named) {
+    if (named->first.first != session_id) break;
+    names.push_back(named->first.second);
+  }
+  return names;
+}
+
 }  // namespace tensorgate

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ class Session;
 struct SignatureTensor {
   std::string alias;
   std::string tensor_name;
+  std::optional<std::vector<int64_t>> shape;  // as declared: -1 is an unknown dimension; none: unknown rank
   TF_Output output{nullptr, 0};
   TF_DataType dtype = TF_FLOAT;
 };
@@ -74,6 +76,8 @@ class SignatureTable {
   void Remove(int id);
   std::shared_ptr<Signature> Find(int id);
   std::shared_ptr<Signature> FindByName(int session_id, const std::string& name);
+  // The names of a session's signatures, in order, for messages.
+  std::vector<std::string> NamesOf(int session_id);
 
  private:
   using Key = std::pair<int, std::string>;  // session, name

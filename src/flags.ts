@@ -71,7 +71,7 @@ export const FLAGS = [
   { name: 'graphpipe_port', group: 'Doors', ...PORT, default: 9000,
     help: 'GraphPipe over HTTP; 0 turns it off.' },
   { name: 'rest_api_timeout_in_ms', group: 'Doors', ...MILLIS, default: 30000,
-    help: 'Time limit of a request that came in over REST; 0 or less is none.' },
+    help: 'Time limit of a request that came in over REST or GraphPipe; 0 or less is none.' },
   { name: 'max_request_bytes', group: 'Doors', type: 'int', unit: 'bytes', min: 1, max: MAX_INT32,
     default: MAX_INT32,
     help: 'Longest request body that any door accepts.' },
@@ -85,7 +85,7 @@ export const FLAGS = [
   { name: 'tensorflow_inter_op_parallelism', group: 'Execution', ...THREADS, default: 0,
     help: 'Threads that run operations side by side; 0 follows --tensorflow_session_parallelism.' },
   { name: 'libtensorflow_dir', group: 'Execution', type: 'string', unit: 'DIR', default: '',
-    help: 'Folder with libtensorflow.so.2. Empty: looked for in the usual places.' },
+    help: 'Folder with libtensorflow_cc.so.2 or libtensorflow.so.2. Empty: found as the installation does.' },
 
   { name: 'drain_timeout_seconds', group: 'Operation', ...SECONDS, default: 30,
     help: 'Time that requests under way get to finish when the server is told to stop.' },

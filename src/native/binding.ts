@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly tags: readonly string[];
   /** Serialized ConfigProto. */
   readonly config: Uint8Array;
+  /** Whether the configuration gives runs threads of their own, so that a deadline can end one under way. */
+  readonly interruptible: boolean;
 }
 
 export interface LoadedSession {
@@ -31,6 +33,8 @@ export interface SignatureTensorName {
   readonly alias: string;
   /** `op:index`; no index means 0. */
   readonly tensorName: string;
+  /** As declared, for messages: -1 is an unknown dimension. */
+  readonly shape?: readonly number[] | undefined;
 }
 
 export interface PreparedSignature {

@@ -1,7 +1,7 @@
 /** What the server itself reads of a SavedModel, without TensorFlow: signatures, and whether all its parts are there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failedPrecondition, notFound } from '../errors.js';
+import { failedPrecondition, invalidArgument, notFound, toServingError } from '../errors.js';
 import {
   MetaGraphDef_MetaInfoDef,
   SaverDef,
@@ -28,17 +28,23 @@ const MetaGraphSummary: MessageType<MetaGraphSummary> = {
   ],
 };
 
-const SavedModelSummary: MessageType<{ readonly meta_graphs: readonly MetaGraphSummary[] }> = {
+interface SavedModelSummary {
+  readonly meta_graphs: readonly MetaGraphSummary[];
+}
+
+const SavedModelSummary: MessageType<SavedModelSummary> = {
   name: 'tensorflow.SavedModel',
   fields: [{ name: 'meta_graphs', number: 2, type: () => MetaGraphSummary, rule: 'repeated' }],
 };
+
+const PROTO_FILE = 'saved_model.pb';
 
 /** TF2 keeps its initialiser as a signature; it is none that a client could run. */
 const INTERNAL_SIGNATURES = new Set(['__saved_model_init_op', '__saved_model_train_op']);
 
 /** Throws NOT_FOUND if the folder holds no SavedModel. */
 export function checkIsSavedModel(directory: string): void {
-  if (existsSync(join(directory, 'saved_model.pb')) || existsSync(join(directory, 'saved_model.pbtxt'))) return;
+  if (existsSync(join(directory, PROTO_FILE)) || existsSync(join(directory, 'saved_model.pbtxt'))) return;
   throw notFound(
     `The folder ${directory} has no saved_model.pb: it is no SavedModel, or it is still being copied. Export the model ` +
       'with tf.saved_model.save or model.export.',
@@ -72,6 +78,29 @@ export function checkVariables(directory: string): void {
   throw failedPrecondition(
     `The model's weights are missing: there is no ${index}. Copy the whole version folder again.`,
   );
+}
+
+/**
+ * For a SavedModel that TensorFlow could not load: throws what it does not say. INVALID_ARGUMENT if the file is broken,
+ * NOT_FOUND if no meta graph has exactly these tags.
+ */
+export function checkHasTags(directory: string, tags: readonly string[]): void {
+  if (!existsSync(join(directory, PROTO_FILE))) return;
+  const found = readSavedModel(directory).map((metaGraph) => metaGraph.tags);
+  const wanted = new Set(tags);
+  if (found.some((those) => those.length === wanted.size && those.every((tag) => wanted.has(tag)))) return;
+  const list = found.map((those) => `"${those.join(',')}"`).join(', ') || 'none';
+  throw notFound(
+    `No meta graph in ${directory} has the tags "${tags.join(',')}". Those of its meta graphs: ${list}. See --saved_model_tags.`,
+  );
+}
+
+function decodeFile(path: string): SavedModelSummary {
+  try {
+    return decodeMessage(SavedModelSummary, readFileSync(path));
+  } catch (error) {
+    throw invalidArgument(`${path} is damaged: ${toServingError(error).message} Copy or export the model again.`);
+  }
 }
 
 function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
@@ -113,10 +142,10 @@ export interface MetaGraphInfo extends MetaGraph {
 /** All meta graphs of the SavedModel in `directory`. Throws NOT_FOUND if there is none, INVALID_ARGUMENT if it is broken. */
 export function readSavedModel(directory: string): MetaGraphInfo[] {
   checkIsSavedModel(directory);
-  const path = join(directory, 'saved_model.pb');
+  const path = join(directory, PROTO_FILE);
   if (!existsSync(path))
     throw failedPrecondition(`${directory} has its SavedModel as text, which inspect does not read.`);
-  return decodeMessage(SavedModelSummary, readFileSync(path)).meta_graphs.map((summary) => ({
+  return decodeFile(path).meta_graphs.map((summary) => ({
     ...summarize(summary),
     tags: summary.meta_info_def?.tags ?? [],
     tensorflowVersion: summary.meta_info_def?.tensorflow_version ?? '',

@@ -4,7 +4,7 @@ import type { AspiredVersion } from '../core/source.js';
 import { toServingError } from '../errors.js';
 import { binding, type LoadedSession, type QueueId, type SessionId } from '../native/binding.js';
 import { SavedModel } from './saved-model.js';
-import { checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
+import { checkHasTags, checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
 import { generalSessionConfig, leanSessionConfig, type SessionParallelism } from './session-config.js';
 import { Signature } from './signature.js';
 
@@ -72,7 +72,14 @@ export class SavedModelLoader implements Loader<SavedModel> {
     return this.#loadWith(generalSessionConfig(parallelism));
   }
 
-  #loadWith(config: Uint8Array): Promise<LoadedSession> {
-    return binding.loadSession({ directory: this.#version.path, tags: this.#options.tags, config });
+  async #loadWith(config: Uint8Array): Promise<LoadedSession> {
+    const { tags, parallelism } = this.#options;
+    const interruptible = parallelism.interOp > 0;
+    try {
+      return await binding.loadSession({ directory: this.#version.path, tags, config, interruptible });
+    } catch (error) {
+      checkHasTags(this.#version.path, tags);
+      throw error;
+    }
   }
 }

@@ -3,8 +3,14 @@
  * addon's serve(). Requests reach them through the native queue, not through piscina (measured: a piscina task per request
  * costs ten times as much).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
+import { toServingError } from '../errors.js';
+import { log } from '../log.js';
 import { binding, type QueueId } from '../native/binding.js';
+
+/** Before a worker that died is replaced: one that cannot even start must not keep the loop busy. */
+const RESTART_MILLIS = 1000;
 
 export interface WorkerPoolOptions {
   /** For the log, e.g. `CPU:0`. */
@@ -19,6 +25,7 @@ export class WorkerPool {
   readonly #piscina: Piscina;
   readonly #tasks: Promise<void>[];
   readonly #closeQueue: () => void;
+  #closing = false;
 
   constructor(options: WorkerPoolOptions) {
     this.device = options.device;
@@ -28,24 +35,33 @@ export class WorkerPool {
       minThreads: options.workers,
       maxThreads: options.workers,
     });
-    this.#tasks = Array.from({ length: options.workers }, () => this.#piscina.run(this.queue));
+    this.#tasks = Array.from({ length: options.workers }, () => this.#serve());
     // Without it process.exit() would wait for workers that nothing tells to stop.
     this.#closeQueue = () => binding.closeQueue(this.queue);
     process.on('exit', this.#closeQueue);
   }
 
-  /** Rejects when a worker has died: the pool then serves more slowly, or not at all. */
-  async failure(): Promise<never> {
-    await Promise.all(this.#tasks);
-    return new Promise<never>(() => {});
-  }
-
   /** Refuses what waits, lets the runs in progress finish and ends the threads. */
   async close(): Promise<void> {
+    this.#closing = true;
     binding.closeQueue(this.queue);
-    await Promise.allSettled(this.#tasks);
+    await Promise.all(this.#tasks);
     await this.#piscina.destroy();
     process.off('exit', this.#closeQueue);
     binding.removeQueue(this.queue);
+  }
+
+  /** Keeps one worker at work: should it die of an error, piscina has another thread for the next task. */
+  async #serve(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#piscina.run(this.queue);
+        return;
+      } catch (error) {
+        if (this.#closing) return;
+        log.error(`A worker of ${this.device} died and is replaced: ${toServingError(error).message}`);
+        await sleep(RESTART_MILLIS, undefined, { ref: false });
+      }
+    }
   }
 }

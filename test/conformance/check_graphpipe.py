@@ -69,7 +69,8 @@ def echo(name, uri):
 
 
 for dtype_name in ECHOES:
-    check(f"An array of {dtype_name} comes back to the bit, of rank 0 to 3, empty, and with rows that lie apart.", dtype_name)(echo)
+    SENTENCE = f"An array of {dtype_name} comes back to the bit, of rank 0 to 3, empty, and with rows that lie apart."
+    check(SENTENCE, dtype_name)(echo)
 
 
 @check("Strings go in as S, U and object arrays of any rank, and come back as bytes.")
@@ -161,10 +162,10 @@ def error_texts(uri):
         assert status == 400 and culprit in text, f"{culprit!r} should be in {status} {text}"
 
 
-@check("An output whose dtype GraphPipe does not have is refused by name.")
+@check("What has a dtype that GraphPipe does not have is refused by name.")
 def no_such_type(uri):
-    b = json.dumps({"model": "multi_io"})
-    status, text = refusal(uri, [np.zeros((1, 3), np.float32), np.int32([1]), np.uint8([1])], ["a", "b", "flag"], None, b)
+    arrays = [np.zeros((1, 3), np.float32), np.int32([1]), np.uint8([1])]
+    status, text = refusal(uri, arrays, ["a", "b", "flag"], None, json.dumps({"model": "multi_io"}))
     assert status == 400 and "flag" in text, text
     status, text = refusal(uri, [np.float32([1])], None, None, json.dumps({"model": "quantized"}))
     assert status >= 400 and "DT_Q" in text, text

@@ -1,7 +1,8 @@
 """What the scripts check_*.py share: checks with a sentence each, run in order, with their results as JSON.
 
-They are not named after their clients alone, which Python would then not find. A script decorates functions with @check("What the server does.") and ends with run(**kwargs of each check). Each check
-fails by raising; the tests in TypeScript report every one of them under its sentence.
+A script decorates functions with @check("What the server does.") and ends with run(context, packages), which gives the
+context to each. A check fails by raising; the tests in TypeScript report each under its sentence. The scripts are not
+named after their clients alone: Python would then take the script for the client's package.
 """
 
 import contextlib

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { MODELS_DIR } from './models.js';
-import { type TestServer, withServer, type WithServerOptions } from './with-server.js';
+import { type TestServer, type WithServerOptions, withServer } from './with-server.js';
 
 const ENTRY = fileURLToPath(new URL('./serve-all-models.js', import.meta.url));
 
 /**
- * withServer(), with all of test/models on one server: sixteen dtypes would else need sixteen servers, since the command
- * line names one model. GraphPipe's clients get half_plus_two unless they name another one in `config`.
+ * withServer(), with all of test/models on one server: sixteen dtypes would else need sixteen servers, since the
+ * command line names one model. GraphPipe's clients get half_plus_two unless they name another one in `config`.
  */
 export function withAllModels<T>(
   fn: (server: TestServer) => Promise<T>,
