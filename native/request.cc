@@ -177,6 +177,12 @@ std::string MisfitsOf(const Request& request) {
   return text;
 }
 
+// TensorFlow's messages seldom end with a full stop.
+void AddSentences(const std::string& sentences, std::string* message) {
+  if (!sentences.empty() && !message->ends_with('.')) message->push_back('.');
+  message->append(sentences);
+}
+
 Status Decode(Request* request) { return request->is_json ? DecodeJson(request) : DecodeEncoded(request); }
 
 Status RunAndFormat(Request* request) {
@@ -185,7 +191,7 @@ Status RunAndFormat(Request* request) {
   const auto start = Clock::now();
   Status status = Run(request, fetch_set, &results);
   request->run_micros = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
-  if (!status.ok()) status.message += MisfitsOf(*request);
+  if (!status.ok()) AddSentences(MisfitsOf(*request), &status.message);
   request->inputs.clear();
   if (!status.ok()) return status;
   if (request->is_json) return FormatJson(request, results);

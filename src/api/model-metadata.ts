@@ -7,7 +7,7 @@ import type { ModelMetadata } from './api.js';
 export function modelMetadata(manager: Manager<SavedModel>, spec: ModelSpec): ModelMetadata {
   const handle = manager.acquire(spec);
   try {
-    return { id: handle.id, signatures: handle.servable.signatures };
+    return { id: handle.id, signatures: handle.servable.declared };
   } finally {
     handle.release();
   }

@@ -61,6 +61,7 @@ export class GraphSignatures {
       names.map((name, index) => ({ ...name, dtype: types[index] as DataType, shape: undefined }));
     const info = {
       name: 'graph tensors',
+      isInternal: false,
       methodName: '',
       inputs: tensorInfos(inputs, prepared.inputTypes),
       outputs: tensorInfos(outputs, prepared.outputTypes),

@@ -11,7 +11,13 @@ export function inspectSavedModel(directory: string): string {
 
 function formatMetaGraph(metaGraph: MetaGraphInfo): string {
   const head = `Meta graph with tags: ${metaGraph.tags.join(', ')} (TensorFlow ${metaGraph.tensorflowVersion || 'unknown'})\n`;
-  return head + metaGraph.signatures.map(formatSignature).join('');
+  return (
+    head +
+    metaGraph.signatures
+      .filter(({ isInternal }) => !isInternal)
+      .map(formatSignature)
+      .join('')
+  );
 }
 
 function formatSignature(signature: SignatureInfo): string {

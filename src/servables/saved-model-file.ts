@@ -39,7 +39,7 @@ const SavedModelSummary: MessageType<SavedModelSummary> = {
 
 const PROTO_FILE = 'saved_model.pb';
 
-/** TF2 keeps its initialiser as a signature; it is none that a client could run. */
+/** TF2 keeps its initialiser as a signature: shown to clients, as TF Serving does, but none that they could run. */
 const INTERNAL_SIGNATURES = new Set(['__saved_model_init_op', '__saved_model_train_op']);
 
 /** Throws NOT_FOUND if the folder holds no SavedModel. */
@@ -65,7 +65,6 @@ export function readMetaGraph(metaGraph: Uint8Array): MetaGraph {
 
 function summarize(summary: MetaGraphSummary): MetaGraph {
   const signatures = [...summary.signature_def]
-    .filter(([name]) => !INTERNAL_SIGNATURES.has(name))
     .map(([name, def]) => signatureInfo(name, def))
     .sort((a, b) => compareBytes(a.name, b.name));
   return { signatures, hasVariables: summary.saver_def !== undefined };
@@ -106,6 +105,7 @@ function decodeFile(path: string): SavedModelSummary {
 function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
   return {
     name,
+    isInternal: INTERNAL_SIGNATURES.has(name),
     methodName: def.method_name,
     inputs: tensorInfos(def.inputs),
     outputs: tensorInfos(def.outputs),

@@ -39,10 +39,12 @@ export class SavedModelLoader implements Loader<SavedModel> {
       const metaGraph = readMetaGraph(session.metaGraph);
       if (metaGraph.hasVariables) checkVariables(path);
       // One that cannot be run does not keep the others from being served: it says why when it is asked for.
-      const signatures = metaGraph.signatures.map(
+      const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
+      const signatures = runnable.map(
         (info) => new Signature(info, binding.prepareSignature(session.id, info.name, info.inputs, info.outputs)),
       );
-      this.#servable = new SavedModel({ id, session: session.id, queue: this.#options.queue, signatures });
+      const { queue } = this.#options;
+      this.#servable = new SavedModel({ id, session: session.id, queue, signatures, declared: metaGraph.signatures });
       this.#session = session.id;
       return this.#servable;
     } catch (error) {

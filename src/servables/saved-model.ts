@@ -23,12 +23,15 @@ export interface SavedModelOptions {
   readonly session: SessionId;
   /** Where runs are queued: the device that the session lies on. */
   readonly queue: QueueId;
-  /** In the order of the names' bytes. */
+  /** Those that clients may run, in the order of the names' bytes. */
   readonly signatures: readonly Signature[];
+  readonly declared: readonly SignatureInfo[];
 }
 
 export class SavedModel {
   readonly id: ServableId;
+  /** All that the SavedModel declares, internal ones too, in the order of the names' bytes. */
+  readonly declared: readonly SignatureInfo[];
   readonly #session: SessionId;
   readonly #queue: QueueId;
   readonly #signatures: ReadonlyMap<string, Signature>;
@@ -36,14 +39,11 @@ export class SavedModel {
 
   constructor(options: SavedModelOptions) {
     this.id = options.id;
+    this.declared = options.declared;
     this.#session = options.session;
     this.#queue = options.queue;
     this.#signatures = new Map(options.signatures.map((signature) => [signature.name, signature]));
     this.#graphSignatures = new GraphSignatures(options.session);
-  }
-
-  get signatures(): readonly SignatureInfo[] {
-    return [...this.#signatures.values()].map((signature) => signature.info);
   }
 
   /**

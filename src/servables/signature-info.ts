@@ -14,6 +14,8 @@ export interface TensorInfo {
 
 export interface SignatureInfo {
   readonly name: string;
+  /** The SavedModel's own, such as its initialiser: declared, but not to be run by clients. */
+  readonly isInternal: boolean;
   /** E.g. `tensorflow/serving/predict`. */
   readonly methodName: string;
   /** In the order of the aliases' bytes; the order of GraphPipe's default inputs and outputs. */

@@ -76,8 +76,9 @@ export function dataTypeInfo(dtype: number): DataTypeInfo | undefined {
   return TABLE[dtype];
 }
 
-/** `DT_FLOAT` for 1; `DataType 99` for a number without a name here. */
+/** `DT_FLOAT` for 1; `DataType 99` for a number without a name here. 0 stands where a tensor is only a name. */
 export function dataTypeName(dtype: number): string {
+  if (dtype === 0) return 'DT_INVALID';
   return TABLE[dtype]?.name ?? `DataType ${dtype}`;
 }
 

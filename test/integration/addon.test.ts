@@ -33,8 +33,21 @@ const LIMIT = { timeout: 60_000 };
 
 /** The dtypes that the C API can be sent and that GPU-less TensorFlow echoes. */
 const FIXED_WIDTH = [
-  'bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'half', 'bfloat16', 'float', 'double',
-  'complex64', 'complex128',
+  'bool',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'half',
+  'bfloat16',
+  'float',
+  'double',
+  'complex64',
+  'complex128',
 ] as const;
 
 type FixedWidth = (typeof FIXED_WIDTH)[number];
@@ -90,7 +103,10 @@ describe('tensors of fixed width', LIMIT, () => {
       const dtype = dataTypeOf(name);
       await withModel(`echo_${name}`, async (model) => {
         for (const shape of [[], [1], [7], [2, 3], [1, 1, 4, 1, 2], [0], [3, 0, 2], [5000]]) {
-          const bytes = allSortsOfBytes(name, shape.reduce((product, dim) => product * dim, 1));
+          const bytes = allSortsOfBytes(
+            name,
+            shape.reduce((product, dim) => product * dim, 1),
+          );
           const output = await runOne(model, testRequest([x(dtype, shape, bytes)]));
           assert.deepEqual(output, { alias: 'y', dtype, shape, bytes });
         }
@@ -141,7 +157,9 @@ describe('tensors of fixed width', LIMIT, () => {
     const varint = { encoding: Encoding.VARINT, fill: true };
     await withModel('echo_int32', async (model) => {
       const run = async (count: number, bytes: Uint8Array, more: Partial<TestInput>) =>
-        new Int32Array(arrayBufferOf((await runOne(model, testRequest([x(DataType.INT32, [count], bytes, more)]))).bytes));
+        new Int32Array(
+          arrayBufferOf((await runOne(model, testRequest([x(DataType.INT32, [count], bytes, more)]))).bytes),
+        );
       assert.deepEqual([...(await run(5, varints(3, -7), varint))], [3, -7, -7, -7, -7]);
       assert.deepEqual([...(await run(3, varints(), varint))], [0, 0, 0]);
       assert.deepEqual([...(await run(2, varints(4, 5), varint))], [4, 5]);
@@ -164,7 +182,10 @@ describe('tensors of fixed width', LIMIT, () => {
     await withModel('echo_int64', async (model) => {
       for (const bytes of [Buffer.from([0x80]), Buffer.alloc(11, 0xff), Buffer.alloc(0)]) {
         const input = x(DataType.INT64, [1], bytes, { encoding: Encoding.VARINT });
-        await assert.rejects(runOne(model, testRequest([input])), { ...INVALID, message: /x: shape \[1\] of DT_INT64/ });
+        await assert.rejects(runOne(model, testRequest([input])), {
+          ...INVALID,
+          message: /x: shape \[1\] of DT_INT64/,
+        });
       }
     });
   });
@@ -199,7 +220,11 @@ describe('string tensors', LIMIT, () => {
     ['a scalar', [], [Buffer.from('hello')]],
     ['empty strings', [2], [Buffer.alloc(0), Buffer.alloc(0)]],
     ['no strings at all', [0, 4], []],
-    ['bytes of 0, and bytes that are no UTF-8', [3], [Buffer.from([0]), Buffer.from('a\0b\0'), Buffer.from([0xff, 0xc0])]],
+    [
+      'bytes of 0, and bytes that are no UTF-8',
+      [3],
+      [Buffer.from([0]), Buffer.from('a\0b\0'), Buffer.from([0xff, 0xc0])],
+    ],
     ['lengths around those that TF_TString keeps in place', [4], [22, 23, 24, 25].map((n) => Buffer.alloc(n, 'x'))],
     ['100 kB', [1], [Buffer.alloc(100_000, 'long ')]],
     ['10,000 of them', [100, 100], Array.from({ length: 10_000 }, (_, i) => Buffer.from(`element ${i}`))],
@@ -211,7 +236,10 @@ describe('string tensors', LIMIT, () => {
         const input: TestInput = { name: 'x', dtype: DataType.STRING, shape, strings };
         const raw = await runOne(model, testRequest([input]));
         assert.deepEqual(raw.shape, shape);
-        assert.deepEqual(unpackStrings(raw.bytes, strings.length), strings.map((string) => Buffer.from(string)));
+        assert.deepEqual(
+          unpackStrings(raw.bytes, strings.length),
+          strings.map((string) => Buffer.from(string)),
+        );
         const typed = await runOne(model, testRequest([input], { outputFormat: OutputFormat.TYPED_FIELDS }));
         assert.deepEqual(typed.bytes, Buffer.concat(strings.map(stringValField)));
       });
@@ -232,7 +260,10 @@ describe('string tensors', LIMIT, () => {
   it('refuses too few strings without filling, too many, and bytes in their place', async () => {
     await withModel('echo_string', async (model) => {
       const refused = (input: Partial<TestInput>) =>
-        assert.rejects(runOne(model, testRequest([{ name: 'x', dtype: DataType.STRING, shape: [2], ...input }])), INVALID);
+        assert.rejects(
+          runOne(model, testRequest([{ name: 'x', dtype: DataType.STRING, shape: [2], ...input }])),
+          INVALID,
+        );
       await refused({ strings: [Buffer.from('a')] });
       await refused({ strings: ['a', 'b', 'c'].map((s) => Buffer.from(s)), fill: true });
       await refused({ bytes: Buffer.from('ab') });
@@ -245,7 +276,9 @@ describe('string tensors', LIMIT, () => {
       async (model) => {
         await Promise.all(
           Array.from({ length: 200 }, async (_, i) => {
-            const strings = Array.from({ length: (i % 7) + 1 }, (__, j) => Buffer.alloc((i * 37 + j * 11) % 300, `${i}.${j} `));
+            const strings = Array.from({ length: (i % 7) + 1 }, (__, j) =>
+              Buffer.alloc((i * 37 + j * 11) % 300, `${i}.${j} `),
+            );
             const input: TestInput = { name: 'x', dtype: DataType.STRING, shape: [strings.length], strings };
             const { bytes } = await runOne(model, testRequest([input]));
             assert.deepEqual(unpackStrings(bytes, strings.length), strings);
@@ -311,8 +344,14 @@ describe('names', LIMIT, () => {
       await refused([a, { ...n, dtype: DataType.FLOAT }], /'n' .*DT_INT32, but the request sends DT_FLOAT/);
       await refused([a, n], /has no output 'z'. Its outputs are: product, text/, { outputFilter: ['z'] });
       await refused([a, n], /"nope" not found.*defaults, fixed, scalar, serving_default/, { signatureName: 'nope' });
-      const outputs = await model.predict(testRequest([n, a], { ...scalar, outputFilter: ['text', 'product'] }), copyOutputs);
-      assert.deepEqual(outputs.map(({ alias }) => alias), ['text', 'product']);
+      const outputs = await model.predict(
+        testRequest([n, a], { ...scalar, outputFilter: ['text', 'product'] }),
+        copyOutputs,
+      );
+      assert.deepEqual(
+        outputs.map(({ alias }) => alias),
+        ['text', 'product'],
+      );
       assert.deepEqual(outputs[1]?.bytes, floats(4.5));
     });
   });
@@ -323,7 +362,10 @@ describe('names', LIMIT, () => {
       for (let set = 1; set < 2 ** all.length; set++) {
         const outputFilter = all.filter((_, bit) => set & (1 << bit)).reverse();
         const outputs = await model.predict(testRequest([float([1], 3)], { outputFilter }), copyOutputs);
-        assert.deepEqual(outputs.map(({ alias }) => alias), outputFilter);
+        assert.deepEqual(
+          outputs.map(({ alias }) => alias),
+          outputFilter,
+        );
         for (const { bytes } of outputs) assert.equal(bytes[0], 3);
       }
     });
@@ -369,7 +411,10 @@ describe('loading', LIMIT, () => {
   it('refuses a SavedModel without its variables', async () => {
     await withModelCopy('half_plus_two', async (basePath) => {
       await rm(join(basePath, '1', 'variables'), { recursive: true });
-      await assert.rejects(load(join(basePath, '1')), { code: Code.FAILED_PRECONDITION, message: /weights are missing/ });
+      await assert.rejects(load(join(basePath, '1')), {
+        code: Code.FAILED_PRECONDITION,
+        message: /weights are missing/,
+      });
     });
   });
 
@@ -394,7 +439,11 @@ describe('loading', LIMIT, () => {
         timeoutMillis: 50_000,
         env: { MODEL: join(basePath, '1'), TF_CPP_MIN_LOG_LEVEL: '3' },
       });
-      assert.equal(result.status, 0, `${result.signal ?? result.status}: ${result.stdout}${result.stderr.slice(-3000)}`);
+      assert.equal(
+        result.status,
+        0,
+        `${result.signal ?? result.status}: ${result.stdout}${result.stderr.slice(-3000)}`,
+      );
       assert.match(result.stdout, /^variants 100, loaded \d+, refused \d+$/m);
     });
   });
@@ -403,7 +452,7 @@ describe('loading', LIMIT, () => {
     await withPool(1, async (pool) => {
       const path = join(modelPath('half_plus_two'), '1');
       const config = Buffer.alloc(0);
-      const options = { directory: path, tags: ['serve'], config };
+      const options = { directory: path, tags: ['serve'], config, interruptible: false };
       const [one, two] = await Promise.all([binding.loadSession(options), binding.loadSession(options)]);
       const other = await binding.loadSession({ ...options, config: Buffer.from([0x18, 1]) });
       assert.equal(one.id, two.id);
@@ -423,7 +472,12 @@ describe('loading', LIMIT, () => {
   it('runs TF1 control flow, functional control flow and TF1 variables right', async () => {
     for (const name of ['control_flow_v1', 'control_flow_v2']) {
       await withModel(name, async (model) => {
-        for (const [n, expected] of [[0, 1], [1, -3], [2, 7], [5, -63]] as const) {
+        for (const [n, expected] of [
+          [0, 1],
+          [1, -3],
+          [2, 7],
+          [5, -63],
+        ] as const) {
           const input: TestInput = { name: 'n', dtype: DataType.INT32, shape: [], bytes: littleEndian([n], 4) };
           const output = await runOne(model, testRequest([input, float([1], 1)]));
           assert.deepEqual(output.bytes, floats(expected), `${name}, n = ${n}`);
@@ -475,7 +529,10 @@ describe('requests in flight', LIMIT, () => {
       const started = performance.now();
       const late = runOne(model, testRequest([slow(400)], { deadlineMillis: Date.now() + 60 }));
       await assert.rejects(late, { code: Code.DEADLINE_EXCEEDED });
-      assert.ok(performance.now() - started < 300, 'the client is told when the deadline passes, not when a worker is free');
+      assert.ok(
+        performance.now() - started < 300,
+        'the client is told when the deadline passes, not when a worker is free',
+      );
       assert.equal(binding.queueLength(pool.queue), 0);
       assert.deepEqual((await running).bytes, floats(400));
     });
@@ -609,7 +666,10 @@ describe('outputs', LIMIT, () => {
   it('cannot be read once the encode function has returned', async () => {
     await withModel('echo_float', async (model) => {
       for (const count of [1, 5000]) {
-        const outputs = await model.predict(testRequest([x(DataType.FLOAT, [count], Buffer.alloc(4 * count))]), (o) => o);
+        const outputs = await model.predict(
+          testRequest([x(DataType.FLOAT, [count], Buffer.alloc(4 * count))]),
+          (o) => o,
+        );
         assert.throws(() => outputs.byteLength(0), RangeError);
         assert.throws(() => outputs.copyTo(0, new Uint8Array(4 * count), 0), RangeError);
       }

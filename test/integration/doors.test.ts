@@ -4,7 +4,14 @@ import { describe, it, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Code } from '../../src/errors.js';
-import { differenceOf, digitsCall, halfPlusTwoCall, type KnownCall, SAMPLE_COUNT, scalarCall } from '../support/bundled-calls.js';
+import {
+  differenceOf,
+  digitsCall,
+  halfPlusTwoCall,
+  type KnownCall,
+  SAMPLE_COUNT,
+  scalarCall,
+} from '../support/bundled-calls.js';
 import {
   type Answers,
   createGrpcClient,
@@ -33,7 +40,12 @@ async function assertAnswers(client: DoorClient, { call, expected }: KnownCall):
 /** Each door's own status for an error, gRPC's by name. */
 type Statuses = readonly [grpc: keyof typeof Code, rest: number, graphpipe: number];
 
-async function assertRefused(client: DoorClient, call: PredictCall, statuses: Statuses, message: RegExp): Promise<void> {
+async function assertRefused(
+  client: DoorClient,
+  call: PredictCall,
+  statuses: Statuses,
+  message: RegExp,
+): Promise<void> {
   await assert.rejects(client.predict(call), (error: unknown) => {
     assert.ok(error instanceof DoorError, String(error));
     const expected = { grpc: Code[statuses[0]], rest: statuses[1], graphpipe: statuses[2] }[client.door];
@@ -160,7 +172,11 @@ async function testAnswers(it: It, client: DoorClient): Promise<void> {
 
   await it('takes several inputs of different dtypes and gives several outputs', async () => {
     await assertAnswers(client, scalarCall(1.5, -3));
-    const fixed: PredictCall = { model: 'multi_io', signature: 'fixed', inputs: { m: float([2, 3], 1, 2, 3, 4, 5, 6) } };
+    const fixed: PredictCall = {
+      model: 'multi_io',
+      signature: 'fixed',
+      inputs: { m: float([2, 3], 1, 2, 3, 4, 5, 6) },
+    };
     const outputs = ['total'];
     await assertAnswers(client, { call: { ...fixed, outputs }, expected: { total: { shape: [2], values: [6, 15] } } });
     if (client.door === 'graphpipe') return; // it has no bool
@@ -208,7 +224,10 @@ async function testMistakes(it: It, client: DoorClient): Promise<void> {
     const whole = Buffer.from({ grpc: encodePredict, rest: encodeJson, graphpipe: encodeInfer }[client.door](call));
     let answered = 0;
     for (let length = 1; length < whole.length; length++) {
-      const outcome = client.send(whole.subarray(0, length)).then(() => undefined, (error: unknown) => error);
+      const outcome = client.send(whole.subarray(0, length)).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       const error = await outcome;
       if (error === undefined) answered += 1;
       else assert.ok(error instanceof DoorError && error.status === status, `${length} bytes: ${error}`);
@@ -298,7 +317,10 @@ async function testHttpBodies(it: It, server: TestServer, door: 'rest' | 'graphp
 
   await it('takes a body that comes byte by byte', () =>
     raw(async (client) => {
-      const request = Buffer.from(`POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n${body}`, 'latin1');
+      const request = Buffer.from(
+        `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        'latin1',
+      );
       for (const byte of request) {
         client.socket.write(Buffer.from([byte]));
         await new Promise((resolve) => setImmediate(resolve));

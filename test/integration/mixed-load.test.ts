@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Code } from '../../src/errors.js';
-import { differenceOf, digitsCall, halfPlusTwoCall, type KnownCall, SAMPLE_COUNT, scalarCall } from '../support/bundled-calls.js';
+import {
+  differenceOf,
+  digitsCall,
+  halfPlusTwoCall,
+  type KnownCall,
+  SAMPLE_COUNT,
+  scalarCall,
+} from '../support/bundled-calls.js';
 import {
   createGrpcClient,
   DOOR_NAMES,
@@ -68,8 +75,12 @@ function good(known: () => KnownCall): Kind {
 /** What must be refused, by each door's own status. */
 function bad(send: (client: Client) => Promise<unknown>, statuses: Record<DoorName, number>): Kind {
   return async (client) => {
-    const outcome = await send(client).then(() => 'it was answered', (error: unknown) => error);
-    if (outcome instanceof DoorError && outcome.status === statuses[client.door] && outcome.message !== '') return undefined;
+    const outcome = await send(client).then(
+      () => 'it was answered',
+      (error: unknown) => error,
+    );
+    if (outcome instanceof DoorError && outcome.status === statuses[client.door] && outcome.message !== '')
+      return undefined;
     return outcome instanceof DoorError ? `status ${outcome.status}: ${outcome.message}` : String(outcome);
   };
 }
@@ -113,7 +124,7 @@ const GOOD: Record<string, Kind> = {
     const count = 1 + below(SAMPLE_COUNT);
     return digitsCall(below(SAMPLE_COUNT - count + 1), count);
   }),
-  'half_plus_two': good(() => halfPlusTwoCall(Array.from({ length: below(20) }, () => below(1000) - 500))),
+  half_plus_two: good(() => halfPlusTwoCall(Array.from({ length: below(20) }, () => below(1000) - 500))),
   'half_plus_two with thousands': good(() => halfPlusTwoCall(new Array<number>(1000 + below(2000)).fill(below(9)))),
   scalars: good(() => scalarCall(below(100) / 4, below(100) - 50)),
   strings: good(() => {
@@ -132,7 +143,8 @@ const BAD: Record<string, Kind> = {
   'an unknown signature': bad(half({ signature: 'nope' }), FAILED_PRECONDITION),
   'a wrong dtype': bad(half({ inputs: { x: { dtype: 'string', shape: [1], values: ['a'] } } }), INVALID),
   'a wrong shape': bad(
-    (client) => client.predict({ model: 'digits', inputs: { images: { dtype: 'float', shape: [1, 2], values: [1, 2] } } }),
+    (client) =>
+      client.predict({ model: 'digits', inputs: { images: { dtype: 'float', shape: [1, 2], values: [1, 2] } } }),
     INVALID,
   ),
   'a missing input': bad(half({ inputs: {} }), INVALID),
@@ -181,7 +193,9 @@ test('10,000 mixed good and bad requests, 32 at a time, over three doors', { tim
       const atEnd = residentBytes(server.pid);
       cancellable.close();
       t.diagnostic(`${counts.good} good and ${counts.bad} bad requests in ${seconds.toFixed(1)} s (seed ${SEED})`);
-      t.diagnostic(`resident memory: ${megabytes(afterWarmUp)} after ${WARM_UP} requests, ${megabytes(atEnd)} at the end`);
+      t.diagnostic(
+        `resident memory: ${megabytes(afterWarmUp)} after ${WARM_UP} requests, ${megabytes(atEnd)} at the end`,
+      );
       assert.deepEqual(wrong.slice(0, 10), [], `${wrong.length} of ${REQUESTS} outcomes were wrong`);
       assert.ok(atEnd <= afterWarmUp * MOST_GROWTH, `${megabytes(afterWarmUp)} grew to ${megabytes(atEnd)}`);
       for (const client of clients) {

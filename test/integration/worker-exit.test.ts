@@ -68,7 +68,8 @@ describe('a process with workers', { timeout: 120_000 }, () => {
   });
 
   it('ends by process.exit() while its workers are busy, when their runs are over', async () => {
-    const busy = "slow(600).catch(() => {}); slow(600).catch(() => {}); await sleep(100); console.log('now'); process.exit(5);";
+    const busy =
+      "slow(600).catch(() => {}); slow(600).catch(() => {}); await sleep(100); console.log('now'); process.exit(5);";
     assertEnded(await runChild(busy), 5);
   });
 
@@ -87,7 +88,8 @@ describe('a process with workers', { timeout: 120_000 }, () => {
     const idle = await runChild("console.log('now'); setTimeout(() => { throw new Error('nobody catches this'); });");
     assertEnded(idle, 1);
     assert.match(idle.stderr, /nobody catches this/);
-    const busy = "slow(500).catch(() => {}); await sleep(50); console.log('now'); throw new Error('nobody catches this');";
+    const busy =
+      "slow(500).catch(() => {}); await sleep(50); console.log('now'); throw new Error('nobody catches this');";
     assertEnded(await runChild(busy), 1);
   });
 

@@ -66,7 +66,8 @@ export function differenceOf(
     const answer = answers[name];
     if (answer === undefined) return `there is no output ${name} but ${Object.keys(answers).join(', ')}`;
     if (String(answer.shape) !== String(shape)) return `${name} has the shape [${answer.shape}], not [${shape}]`;
-    if (answer.values.length !== values.length) return `${name} has ${answer.values.length} values, not ${values.length}`;
+    if (answer.values.length !== values.length)
+      return `${name} has ${answer.values.length} values, not ${values.length}`;
     const wrong = values.findIndex((value, i) => !isClose(answer.values[i] as Value, value, tolerance));
     if (wrong >= 0) return `${name}[${wrong}] is ${answer.values[wrong]}, not ${values[wrong]}`;
   }

@@ -1,7 +1,8 @@
 /** One way to call a model through any of the three doors, so that a test can ask all of them the same. */
+
+import http from 'node:http';
 import * as grpc from '@grpc/grpc-js';
 import { ByteBuffer } from 'flatbuffers';
-import http from 'node:http';
 import { InferResponse } from '../../src/gen/graphpipe/infer-response.js';
 import { Type } from '../../src/gen/graphpipe/type.js';
 import { ModelSpec, TensorProto } from '../../src/gen/messages.js';
@@ -187,7 +188,9 @@ export function decodePredict(bytes: Uint8Array): Answers {
 
 function fromTensorProto(tensor: TensorProto): Answer {
   const shape = (tensor.tensor_shape?.dim ?? []).map(({ size }) => Number(size));
-  const dtype = Object.entries(DataType).find(([, number]) => number === tensor.dtype)?.[0].toLowerCase();
+  const dtype = Object.entries(DataType)
+    .find(([, number]) => number === tensor.dtype)?.[0]
+    .toLowerCase();
   const field = GRPC_FIELDS[dtype as keyof typeof GRPC_FIELDS];
   return { shape, values: (tensor[field] as readonly unknown[]).map(plainValue) };
 }
@@ -204,7 +207,8 @@ export function createRestClient(port: number, connections: number): DoorClient 
   const post = (path: string, body: Uint8Array) => httpPost(agent, port, path, body, (text) => errorOf(text));
   return {
     door: 'rest',
-    predict: async (call) => fromJson(call, JSON.parse((await post(restPath(call), encodeJson(call))).toString('latin1'))),
+    predict: async (call) =>
+      fromJson(call, JSON.parse((await post(restPath(call), encodeJson(call))).toString('latin1'))),
     send: (bytes, model = 'half_plus_two') => post(`/v1/models/${model}:predict`, bytes),
     close: () => agent.destroy(),
   };
@@ -216,7 +220,9 @@ export function restPath({ model, version }: PredictCall): string {
 
 export function encodeJson({ signature, inputs }: PredictCall): Buffer {
   const columns = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, nest(tensor)]));
-  return Buffer.from(JSON.stringify({ ...(signature === undefined ? {} : { signature_name: signature }), inputs: columns }));
+  return Buffer.from(
+    JSON.stringify({ ...(signature === undefined ? {} : { signature_name: signature }), inputs: columns }),
+  );
 }
 
 function nest({ dtype, shape, values }: TensorValue): unknown {

@@ -2,7 +2,14 @@ import type { ModelMetadata, SignatureInfo, TensorInfo } from '../../src/api/api
 import { DataType } from '../../src/tensor/dtype.js';
 
 function signature(name: string, inputs: TensorInfo[], outputs: TensorInfo[]): SignatureInfo {
-  return { name, methodName: 'tensorflow/serving/predict', inputs, outputs, signatureDef: new Uint8Array() };
+  return {
+    name,
+    isInternal: false,
+    methodName: 'tensorflow/serving/predict',
+    inputs,
+    outputs,
+    signatureDef: new Uint8Array(),
+  };
 }
 
 /** A model with two signatures, and with shapes and types of each kind that metadata tells apart. */

@@ -94,7 +94,15 @@ export function testRequest(inputs: readonly TestInput[], options: TestRequestOp
 function placeInput(input: TestInput, start: number, append: (part: Uint8Array) => number): InputTensor {
   const { name, dtype, shape, bytes, strings, encoding, fill = false } = input;
   if (strings === undefined) {
-    return { name, dtype, shape, fill, encoding: encoding ?? Encoding.RAW, start, end: append(bytes ?? new Uint8Array()) };
+    return {
+      name,
+      dtype,
+      shape,
+      fill,
+      encoding: encoding ?? Encoding.RAW,
+      start,
+      end: append(bytes ?? new Uint8Array()),
+    };
   }
   let end = start;
   const stringRanges = strings.flatMap((string) => {

@@ -178,7 +178,7 @@ test('GetModelMetadata answers with the signatures as they stand in the model', 
     inputs: [],
     outputs: [],
     signatureDef,
-    defaults: new Map(),
+    isInternal: false,
   };
   const api = { modelMetadata: () => ({ id: { name: 'm', version: 3n }, signatures: [signature] }) };
   await withGrpcDoor(api, async ({ client }) => {

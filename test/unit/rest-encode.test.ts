@@ -44,6 +44,7 @@ describe('encodeModelMetadata()', () => {
     signatures: [
       {
         name: 'serving_default',
+        isInternal: false,
         methodName: 'tensorflow/serving/predict',
         inputs: [tensor('x', [-1])],
         outputs: [tensor('y', outputShape)],

@@ -50,7 +50,8 @@ export function describeModel(model: ModelMetadata, serverVersion: string): Grap
 }
 
 function defaultSignature({ id, signatures }: ModelMetadata): SignatureInfo {
-  const signature = signatures.find(({ name }) => name === DEFAULT_SIGNATURE) ?? signatures[0];
+  const signature =
+    signatures.find(({ name }) => name === DEFAULT_SIGNATURE) ?? signatures.find(({ isInternal }) => !isInternal);
   if (signature === undefined) throw notFound(`Model "${id.name}" has no signature that could be described.`);
   return signature;
 }
