@@ -13,7 +13,12 @@ namespace {
 
 Napi::Value OpenLibrary(const Napi::CallbackInfo& info) {
   const std::string error = OpenTensorFlow(info[0].ToString().Utf8Value());
-  if (!error.empty()) throw Napi::Error(info.Env(), MakeError(info.Env(), {code::kUnavailable, error}));
+  if (!error.empty()) {
+    const std::string text = "libtensorflow cannot be opened: " + error +
+                             ". Fetch it anew with `npm run install`, or name the folder of another copy in "
+                             "LIBTENSORFLOW_DIR.";
+    throw Napi::Error(info.Env(), MakeError(info.Env(), {code::kUnavailable, text}));
+  }
   return Napi::String::New(info.Env(), tf.TF_Version());
 }
 
@@ -88,6 +93,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportRaw(env, exports, "attach", Attach);
   ExportRaw(env, exports, "submit", Submit);
   ExportRaw(env, exports, "submitJson", SubmitJson);
+  ExportRaw(env, exports, "wake", WakeQueue);
   ExportRaw(env, exports, "cancel", Cancel);
   ExportRaw(env, exports, "copyOutput", CopyOutput);
 

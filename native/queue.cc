@@ -20,16 +20,27 @@ Status Closed() { return {code::kUnavailable, "The server is stopping. Send the 
 
 void DeviceQueue::Submit(std::unique_ptr<Request> request) {
   request->submitted = Clock::now();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!closed_) requests_.push_back(std::move(request));
+  }
+  if (request) Refuse(std::move(request), Closed());
+}
+
+void DeviceQueue::Wake() {
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!closed_) {
-      requests_.push_back(std::move(request));
-      wake = idle_workers_ > 0;
-    }
+    wake = idle_workers_ > 0 && !requests_.empty();
   }
-  if (request) return Refuse(std::move(request), Closed());
   if (wake) not_empty_.notify_one();
+}
+
+bool DeviceQueue::WorthAnother(const Request& taken) const {
+  // What waits is served sooner by the worker that is awake than by one that must be woken, if it is less than this.
+  constexpr uint64_t kWorthWakingMicros = 60;
+  if (idle_workers_ == 0 || requests_.empty()) return false;
+  return ExpectedMicros(taken) * static_cast<uint64_t>(requests_.size()) > kWorthWakingMicros;
 }
 
 std::unique_ptr<Request> DeviceQueue::Take(std::chrono::milliseconds idle) {
@@ -44,8 +55,11 @@ std::unique_ptr<Request> DeviceQueue::Take(std::chrono::milliseconds idle) {
     requests_.pop_front();
     const auto now = Clock::now();
     request->queue_micros = std::chrono::duration_cast<std::chrono::microseconds>(now - request->submitted).count();
-    if (now < request->deadline) return request;
+    const bool wanted = now < request->deadline;
+    const bool wake = wanted && WorthAnother(*request);
     lock.unlock();
+    if (wake) not_empty_.notify_one();
+    if (wanted) return request;
     Refuse(std::move(request), {code::kDeadlineExceeded, "The deadline passed while the request waited for a worker."});
     lock.lock();
   }

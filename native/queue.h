@@ -15,8 +15,12 @@ namespace tensorgate {
 // by being taken, by its deadline passing, by being cancelled or by Close(): each way ends in its completion port.
 class DeviceQueue {
  public:
-  // Refuses with UNAVAILABLE, through the request's own port, once the queue is closed.
+  // Refuses with UNAVAILABLE, through the request's own port, once the queue is closed. Wakes nobody: Wake() does, once
+  // for all that one turn of the event loop has submitted (measured: a wake-up costs 5 µs, as much as a small run).
   void Submit(std::unique_ptr<Request> request);
+
+  // Has what waits seen to: wakes one idle worker. That one wakes the next, if it is worth it.
+  void Wake();
 
   // Waits up to `idle` for a request that is still wanted. Null when there was none.
   std::unique_ptr<Request> Take(std::chrono::milliseconds idle);
@@ -30,6 +34,9 @@ class DeviceQueue {
   size_t waiting();
 
  private:
+  // Whether what still waits should get another worker while this one is busy with `taken`. Needs the lock.
+  bool WorthAnother(const Request& taken) const;
+
   std::mutex mutex_;
   std::condition_variable not_empty_;
   std::deque<std::unique_ptr<Request>> requests_;

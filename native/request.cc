@@ -66,7 +66,7 @@ Status DecodeEncoded(Request* request) {
 // where that would be in vain: a run in the worker's own thread goes on to its end.
 std::string RunOptionsFor(const Request& request) {
   std::string options;
-  if (request.deadline == Clock::time_point::max() || !request.signature->session().interruptible()) return options;
+  if (request.deadline == Clock::time_point::max() || !request.session->interruptible()) return options;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(request.deadline - Clock::now()).count();
   options.push_back(2 << 3);
   AppendVarint(std::max<int64_t>(left, 1), &options);
@@ -83,7 +83,7 @@ Status Run(Request* request, std::span<const uint32_t> fetch_set, std::vector<Te
   const std::string options = RunOptionsFor(*request);
   const TF_Buffer run_options{options.data(), options.size(), nullptr};
   TfStatus status;
-  tf.TF_SessionRun(signature.session().get(), options.empty() ? nullptr : &run_options, signature.feeds().data(),
+  tf.TF_SessionRun(request->session->get(), options.empty() ? nullptr : &run_options, signature.feeds().data(),
                    inputs.data(), static_cast<int>(inputs.size()), fetches.data(), outputs.data(),
                    static_cast<int>(outputs.size()), nullptr, 0, nullptr, status.get());
   for (TF_Tensor* output : outputs) results->emplace_back(output);
@@ -206,7 +206,14 @@ std::string_view Output::bytes() const {
   return {static_cast<const char*>(tf.TF_TensorData(tensor.get())), tf.TF_TensorByteSize(tensor.get())};
 }
 
+uint32_t ExpectedMicros(const Request& request) {
+  // The average speaks of small requests as a rule; one that is not small may be anything.
+  constexpr size_t kSmallBytes = 32 * 1024;
+  return request.body_bytes > kSmallBytes ? Session::kUnknown : request.session->typical_micros();
+}
+
 void Execute(Request* request) {
+  const auto start = Clock::now();
   try {
     request->status = Decode(request);
     if (request->status.ok()) request->status = RunAndFormat(request);
@@ -215,6 +222,8 @@ void Execute(Request* request) {
   } catch (const std::exception& error) {
     request->status = {code::kInternal, std::string("The request could not be run: ") + error.what()};
   }
+  const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
+  request->session->NoteRequest(static_cast<uint32_t>(std::min<int64_t>(spent, 1'000'000)));
 }
 
 }  // namespace tensorgate

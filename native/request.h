@@ -41,6 +41,9 @@ struct Request {
   Clock::time_point deadline = Clock::time_point::max();
   Clock::time_point submitted;
 
+  std::shared_ptr<Session> session;
+  size_t body_bytes = 0;
+
   // What came over the wire: inputs in the signature's order, those in `encoded` not decoded yet …
   std::vector<EncodedInput> encoded;
   std::vector<TensorPtr> inputs;
@@ -57,6 +60,9 @@ struct Request {
   int64_t queue_micros = 0;
   int64_t run_micros = 0;
 };
+
+// How long the request is expected to keep its worker; the most there is where that cannot be told.
+uint32_t ExpectedMicros(const Request& request);
 
 // Decodes what is not decoded, runs the model, brings the outputs into their form; sets request->status. All work that
 // grows with the tensors' size happens here, on the worker. Never throws.

@@ -6,6 +6,7 @@
 #include "env_data.h"
 #include "queue.h"
 #include "serve.h"
+#include "session_table.h"
 #include "submission.h"
 
 namespace tensorgate {
@@ -49,6 +50,8 @@ class Arguments {
   std::array<napi_value, N> values_{};
 };
 
+Status Unloaded() { return {code::kUnavailable, "The model was unloaded while the request came in."}; }
+
 std::unique_ptr<Request> NewRequest(EnvData* data, int32_t id) {
   auto request = std::make_unique<Request>();
   request->id = static_cast<uint32_t>(id);
@@ -76,6 +79,12 @@ void SubmitTo(napi_env env, int queue_id, int32_t request_id, Read read) {
 
 }  // namespace
 
+napi_value WakeQueue(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  if (const auto queue = QueueTable::Get().Find(arguments.Int(0))) queue->Wake();
+  return nullptr;
+}
+
 napi_value Attach(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   EnvData::Of(env)->port = std::make_shared<CompletionPort>(env, arguments[0], arguments[1]);
@@ -86,8 +95,9 @@ napi_value Submit(napi_env env, napi_callback_info info) {
   const Arguments<5> arguments(env, info);
   SubmitTo(env, arguments.Int(0), arguments.Int(2), [&](Request* request) -> Status {
     request->signature = SignatureTable::Get().Find(arguments.Int(1));
-    if (!request->signature) return {code::kUnavailable, "The model was unloaded while the request came in."};
+    if (!request->signature) return Unloaded();
     if (!request->signature->refusal().ok()) return request->signature->refusal();
+    request->session = request->signature->session();
     return ReadSubmission(arguments.Array<const double>(3, napi_float64_array),
                           arguments.Array<const uint8_t>(4, napi_uint8_array), request);
   });
@@ -97,10 +107,13 @@ napi_value Submit(napi_env env, napi_callback_info info) {
 napi_value SubmitJson(napi_env env, napi_callback_info info) {
   const Arguments<5> arguments(env, info);
   SubmitTo(env, arguments.Int(0), arguments.Int(2), [&](Request* request) -> Status {
+    request->session = SessionTable::Get().Find(arguments.Int(1));
+    if (!request->session) return Unloaded();
     request->is_json = true;
     request->json_session_id = arguments.Int(1);
     request->deadline = DeadlineIn(arguments.Number(3));
     const auto body = arguments.Array<const uint8_t>(4, napi_uint8_array);
+    request->body_bytes = body.size();
     request->json_body = Slab(body.size());
     std::copy(body.begin(), body.end(), request->json_body.data());
     return {};

@@ -98,6 +98,12 @@ TF_Output Session::Find(std::string_view tensor_name) const {
   return output;
 }
 
+void Session::NoteRequest(uint32_t micros) {
+  const uint32_t before = typical_micros();
+  // Two workers may write at once; either value is as good an estimate.
+  typical_micros_.store(before == kUnknown ? micros : (before * 7 + micros) / 8, std::memory_order_relaxed);
+}
+
 bool Session::HasV1ControlFlow() const { return GraphHasV1ControlFlow(graph_) || FunctionsHaveV1ControlFlow(graph_); }
 
 }  // namespace tensorgate

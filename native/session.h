@@ -1,6 +1,8 @@
 // A loaded graph with its weights: TF_Session and TF_Graph with one owner.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +32,11 @@ class Session {
 
   TF_Session* get() const { return session_; }
   bool interruptible() const { return interruptible_; }
+
+  // How long a request of this model keeps a worker, in microseconds: a moving average; kUnknown before the first one.
+  static constexpr uint32_t kUnknown = UINT32_MAX;
+  uint32_t typical_micros() const { return typical_micros_.load(std::memory_order_relaxed); }
+  void NoteRequest(uint32_t micros);
   const std::string& meta_graph() const { return meta_graph_; }  // serialized MetaGraphDef
 
   // The graph's tensor of that name (`op:0`; no `:index` means `:0`); oper is null if there is none.
@@ -45,6 +52,7 @@ class Session {
   TF_Session* session_ = nullptr;
   std::string meta_graph_;
   bool interruptible_ = false;
+  std::atomic<uint32_t> typical_micros_{kUnknown};
 };
 
 }  // namespace tensorgate

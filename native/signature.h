@@ -39,7 +39,7 @@ class Signature {
 
   // Why the signature cannot be run; good for one that can.
   const Status& refusal() const { return refusal_; }
-  const Session& session() const { return *session_; }
+  const std::shared_ptr<Session>& session() const { return session_; }
   const std::string& name() const { return name_; }
   std::span<const SignatureTensor> inputs() const { return inputs_; }
   std::span<const SignatureTensor> outputs() const { return outputs_; }

@@ -106,6 +106,7 @@ Status ReadSubmission(std::span<const double> numbers, std::span<const uint8_t> 
   }
   if (std::adjacent_find(wanted.begin(), wanted.end(), std::greater_equal<>()) != wanted.end())
     return Malformed("wanted outputs must ascend");
+  request->body_bytes = body.size();
   request->encoded.resize(declared.size());
   request->inputs.resize(declared.size());
   for (size_t i = 0; i < declared.size(); i++) {

@@ -32,7 +32,7 @@ void* OpenOne(const std::string& directory, const std::vector<std::string>& name
 std::string Fill(void* library) {
 #define TENSORGATE_RESOLVE(function)                                                \
   tf.function = reinterpret_cast<decltype(tf.function)>(dlsym(library, #function)); \
-  if (!tf.function) return "The library has no function " #function ": tensorgate needs TensorFlow 2.10 or later.";
+  if (!tf.function) return "it has no function " #function ", so it is older than TensorFlow 2.10";
   TENSORGATE_TF_FUNCTIONS(TENSORGATE_RESOLVE)
 #undef TENSORGATE_RESOLVE
   return "";

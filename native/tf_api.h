@@ -32,8 +32,8 @@ struct TfApi {
 // Filled once by OpenTensorFlow, never emptied; read by any thread after that.
 extern TfApi tf;
 
-// Opens the library in `directory` for the whole process; later calls do nothing. Returns an error text, empty if it
-// went well. Any thread.
+// Opens the library in `directory` for the whole process; later calls do nothing. Returns what is wrong, as a
+// clause, empty if it went well. Any thread.
 std::string OpenTensorFlow(const std::string& directory);
 
 }  // namespace tensorgate

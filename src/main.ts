@@ -15,6 +15,9 @@ import { log, setLogLevel } from './log.js';
 import type { Ports, Server } from './server.js';
 import { VERSION } from './version.js';
 
+/** How long models may take to be unloaded once nobody waits for an answer any more. */
+const STOP_LIMIT_MILLIS = 1000;
+
 const FLAG_OF_DOOR = { grpc: 'port', rest: 'rest_api_port', graphpipe: 'graphpipe_port' } as const;
 
 async function main(args: readonly string[]): Promise<void> {
@@ -69,6 +72,7 @@ async function serve({ flags, given }: CommandLine): Promise<void> {
   const libtensorflow = await findLibtensorflow(flags.libtensorflowDir);
   // Loaded late: --help and `inspect` need neither the addon nor the doors.
   const { Server } = await import('./server.js');
+  const { exitNow } = await import('./workers/tensorflow.js');
   const bundled = flags.modelBasePath === '';
   const server = new Server({
     flags,
@@ -77,8 +81,9 @@ async function serve({ flags, given }: CommandLine): Promise<void> {
     libtensorflow,
     isPortGiven: (door) => given.has(FLAG_OF_DOOR[door]),
   });
-  stopOnSignals(server, flags.drainTimeoutSeconds * 1000);
+  stopOnSignals(server, flags.drainTimeoutSeconds * 1000, exitNow);
   const ports = await server.start();
+  if (ports === undefined) return; // stopped by a signal
   log.info('tensorgate is ready', { version: VERSION, pid: process.pid });
   if (bundled) print(whatToTry(ports));
 }
@@ -97,27 +102,29 @@ function whatToTry(ports: Ports): string {
     .join('')}`;
 }
 
+/** Ends the process at once; process.exit() would wait for the runs that are in progress. */
+type ExitNow = (code: number) => never;
+
 /** The first signal drains; a second one ends the process at once. */
-function stopOnSignals(server: Server, limitMillis: number): void {
+function stopOnSignals(server: Server, limitMillis: number, exitNow: ExitNow): void {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(1);
+    if (stopping) exitNow(1);
     stopping = true;
     log.info(`${signal}: answering what was accepted, then stopping`, { limitMillis });
-    void stop(server, limitMillis);
+    void stop(server, limitMillis, exitNow);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 }
 
-async function stop(server: Server, limitMillis: number): Promise<void> {
-  const { exitNow } = await import('./workers/tensorflow.js');
-  const inTime = await within(limitMillis, server.drain());
-  if (!inTime) {
+async function stop(server: Server, limitMillis: number, exitNow: ExitNow): Promise<void> {
+  if (!(await within(limitMillis, server.drain()))) {
     log.warn('The drain limit has passed: requests still under way are dropped. See --drain_timeout_seconds.');
     exitNow(0);
   }
-  await server.stop();
+  // All is answered: what still runs, runs for clients that have gone.
+  if (!(await within(STOP_LIMIT_MILLIS, server.stop()))) exitNow(0);
   log.info('stopped');
   process.exit(0);
 }

@@ -44,6 +44,7 @@ export class Server {
   readonly #source: FileSystemSource;
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
+  #stopping = false;
 
   /** Throws UNAVAILABLE if libtensorflow cannot be opened. */
   constructor(options: ServerOptions) {
@@ -62,33 +63,39 @@ export class Server {
 
   /**
    * Loads the models, then opens the doors. Rejects with a ServingError if every version that was found failed to load, or
-   * if a door's port cannot be bound.
+   * if a door's port cannot be bound. Undefined if the server was told to stop in the meantime.
    */
-  async start(): Promise<Ports> {
+  async start(): Promise<Ports | undefined> {
     await this.#source.start((name, versions) => this.#manager.setAspiredVersions(name, versions));
     await this.#manager.settled();
+    if (this.#stopping) return undefined;
     this.#checkSomethingLoaded();
     this.#createDoors(createApi(this.#manager, () => this.#ready));
     const ports = { grpc: 0, rest: 0, graphpipe: 0 };
     for (const [name, door] of this.#openDoors()) ports[name] = await this.#listen(name, door);
+    if (this.#stopping) return undefined;
     this.#ready = true;
     return ports;
   }
 
   /** Stops accepting; resolves when all that was accepted has been answered. */
   async drain(): Promise<void> {
-    this.#ready = false;
-    this.#source.close();
+    this.#beginToStop();
     await Promise.all(this.#openDoors().map(([, door]) => door.drain()));
   }
 
   /** Drops what is left and gives everything back. */
   async stop(): Promise<void> {
-    this.#ready = false;
-    this.#source.close();
+    this.#beginToStop();
     for (const [, door] of this.#openDoors()) door.close();
     await this.#manager.close();
     await this.#pool.close();
+  }
+
+  #beginToStop(): void {
+    this.#stopping = true;
+    this.#ready = false;
+    this.#source.close();
   }
 
   #loaderOptions(flags: Flags): SavedModelLoaderOptions {
@@ -151,6 +158,7 @@ export class Server {
       log.info(`${door.name} is open`, { host: this.#options.flags.host, port });
       return port;
     } catch (thrown) {
+      if (this.#stopping) return 0; // the door was closed before it was open
       const error = toServingError(thrown);
       if (error.code !== Code.UNAVAILABLE || this.#options.isPortGiven(name)) throw error;
       log.warn(`${door.name} stays closed: ${error.message}`);

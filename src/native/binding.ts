@@ -92,6 +92,8 @@ export interface Binding {
   submit(queue: QueueId, signature: SignatureId, requestId: number, words: Float64Array, body: Uint8Array): void;
   /** Queues a JSON request, to be parsed on the worker. Copies the body. Throws. */
   submitJson(queue: QueueId, session: SessionId, requestId: number, millisLeft: number, body: Uint8Array): void;
+  /** Has workers see to what was submitted: submit() and submitJson() wake nobody. */
+  wake(queue: QueueId): void;
   /** Drops a request that still waits; it completes as CANCELLED. False if it no longer waits. */
   cancel(queue: QueueId, requestId: number): boolean;
   /** Copies an output's bytes; only within onCompletions, for the record at that place of the mailbox. Throws. */

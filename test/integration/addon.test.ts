@@ -624,7 +624,7 @@ describe('requests in flight', LIMIT, () => {
         const answers = await Promise.all(
           Array.from({ length: 2000 }, (_, i) => runOne(model, testRequest([float([2], i, -i)]))),
         );
-        answers.forEach(({ bytes }, i) => assert.deepEqual(bytes, floats(0.5 * i + 2, -0.5 * i + 2)));
+        for (const [i, { bytes }] of answers.entries()) assert.deepEqual(bytes, floats(0.5 * i + 2, -0.5 * i + 2));
       },
       2,
     );
