@@ -12,7 +12,7 @@ interface Finder {
 export async function findLibtensorflow(explicit: string): Promise<string> {
   const env = explicit === '' ? process.env : { ...process.env, LIBTENSORFLOW_DIR: explicit };
   const finder = (await import(new URL('../../scripts/libtensorflow/find.mjs', import.meta.url).href)) as Finder;
-  const found = find(finder, env);
+  const found = find(finder, env, explicit === '' ? 'LIBTENSORFLOW_DIR' : '--libtensorflow_dir');
   if (found !== undefined) return found.directory;
   throw new ServingError(
     Code.UNAVAILABLE,
@@ -21,10 +21,12 @@ export async function findLibtensorflow(explicit: string): Promise<string> {
   );
 }
 
-function find(finder: Finder, env: NodeJS.ProcessEnv): { readonly directory: string } | undefined {
+/** `setting`: how the user named the folder, so that errors speak of that. */
+function find(finder: Finder, env: NodeJS.ProcessEnv, setting: string): { readonly directory: string } | undefined {
   try {
     return finder.findLibtensorflow(env);
   } catch (error) {
-    throw new ServingError(Code.UNAVAILABLE, toServingError(error).message, { cause: error });
+    const message = toServingError(error).message.replaceAll('LIBTENSORFLOW_DIR', setting);
+    throw new ServingError(Code.UNAVAILABLE, message, { cause: error });
   }
 }

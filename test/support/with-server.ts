@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from './free-port.js';
@@ -54,7 +56,8 @@ export async function withServer<T>(
 ): Promise<T> {
   const ports = await choosePorts(flags);
   const portFlags = Object.entries(PORT_FLAGS).map(([door, flag]) => `${flag}=${ports[door as keyof ServerPorts]}`);
-  const child = spawn(process.execPath, [options.entry ?? MAIN, '--host=127.0.0.1', ...portFlags, ...flags], {
+  const args = [...nodeFlags(), options.entry ?? MAIN, '--host=127.0.0.1', ...portFlags, ...flags];
+  const child = spawn(process.execPath, args, {
     cwd: PROJECT_ROOT,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,6 +72,14 @@ export async function withServer<T>(
   } finally {
     await end(server);
   }
+}
+
+/** Node's own flags, as `npm start` gives them. */
+function nodeFlags(): string[] {
+  const manifest = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  return manifest.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 }
 
 async function choosePorts(flags: readonly string[]): Promise<ServerPorts> {

@@ -10,8 +10,9 @@ import { createRequest } from '../../bench/requests.js';
 import { formatTable } from '../../bench/table.js';
 
 describe('h2load', () => {
-  const output = 'requests: 110 total, 110 started, 110 done, 100 succeeded, 2 failed, 2 errored, 0 timeout\n'
-    + 'traffic: 10.0KB (10240) total, 1.0KB (1024) headers (space savings 90.00%), 4.4KB (4500) data\n';
+  const output =
+    'requests: 110 total, 110 started, 110 done, 100 succeeded, 2 failed, 2 errored, 0 timeout\n' +
+    'traffic: 10.0KB (10240) total, 1.0KB (1024) headers (space savings 90.00%), 4.4KB (4500) data\n';
 
   it('counts an answer without a message as an error', () => {
     const result = countAnswers(output, { replyBytes: 45, durationSeconds: 2 });
