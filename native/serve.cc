@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "completion_port.h"
+#include "signal_mask.h"
 
 namespace tensorgate {
 
@@ -11,6 +12,7 @@ constexpr std::chrono::seconds kLongestStay{1};
 }  // namespace
 
 bool Serve(DeviceQueue& queue, std::chrono::milliseconds idle) {
+  const SignalMask mask;
   const auto leave = Clock::now() + kLongestStay;
   while (Clock::now() < leave) {
     std::unique_ptr<Request> request = queue.Take(idle);
