@@ -32,9 +32,14 @@ void CloseQueue(const Napi::CallbackInfo& info) {
 
 void RemoveQueue(const Napi::CallbackInfo& info) { QueueTable::Get().Remove(info[0].ToNumber()); }
 
-Napi::Value QueueLength(const Napi::CallbackInfo& info) {
+Napi::Value QueueStats(const Napi::CallbackInfo& info) {
   const auto queue = QueueTable::Get().Find(info[0].ToNumber());
-  return Napi::Number::New(info.Env(), queue ? static_cast<double>(queue->waiting()) : 0);
+  const DeviceQueue::Stats stats = queue ? queue->stats() : DeviceQueue::Stats{};
+  Napi::Object result = Napi::Object::New(info.Env());
+  result["waiting"] = static_cast<double>(stats.waiting);
+  result["taken"] = static_cast<double>(stats.taken);
+  result["batches"] = static_cast<double>(stats.batches);
+  return result;
 }
 
 void SetMemoryBudget(const Napi::CallbackInfo& info) {
@@ -87,7 +92,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["createQueue"] = Napi::Function::New(env, CreateQueue);
   exports["closeQueue"] = Napi::Function::New(env, CloseQueue);
   exports["removeQueue"] = Napi::Function::New(env, RemoveQueue);
-  exports["queueLength"] = Napi::Function::New(env, QueueLength);
+  exports["queueStats"] = Napi::Function::New(env, QueueStats);
   ExportRaw(env, exports, "serve", ServeQueue);
 
   ExportRaw(env, exports, "attach", Attach);

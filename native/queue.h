@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "request.h"
 
@@ -22,8 +23,9 @@ class DeviceQueue {
   // Has what waits seen to: wakes one idle worker. That one wakes the next, if it is worth it.
   void Wake();
 
-  // Waits up to `idle` for a request that is still wanted. Null when there was none.
-  std::unique_ptr<Request> Take(std::chrono::milliseconds idle);
+  // Waits up to `idle` for requests that are still wanted; empty when there was none. Several are taken if they may
+  // share a run: those that wait, never waiting for more.
+  std::vector<std::unique_ptr<Request>> Take(std::chrono::milliseconds idle);
 
   // Drops the request of that port and number if it still waits (it completes as CANCELLED). False if it is gone.
   bool Cancel(const CompletionPort* port, uint32_t id);
@@ -31,9 +33,19 @@ class DeviceQueue {
   // Refuses what waits and what comes; wakes all workers, whose Take() returns null at once from now on.
   void Close();
   bool closed();
-  size_t waiting();
+
+  struct Stats {
+    size_t waiting;    // requests in the queue
+    uint64_t taken;    // requests that workers have taken so far
+    uint64_t batches;  // in so many goes
+  };
+  Stats stats();
 
  private:
+  // How many requests to take at once if `first` is the first. Needs the lock.
+  size_t BatchLimit(const Request& first) const;
+  // Moves the first request and those that may share its run out of the queue. Needs the lock.
+  std::vector<std::unique_ptr<Request>> TakeTogether();
   // Whether what still waits should get another worker while this one is busy with `taken`. Needs the lock.
   bool WorthAnother(const Request& taken) const;
 
@@ -41,6 +53,8 @@ class DeviceQueue {
   std::condition_variable not_empty_;
   std::deque<std::unique_ptr<Request>> requests_;
   size_t idle_workers_ = 0;
+  uint64_t taken_ = 0;
+  uint64_t batches_ = 0;
   bool closed_ = false;
 };
 

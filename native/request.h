@@ -8,6 +8,7 @@
 
 #include "codec/json_tensor.h"
 #include "encoded_input.h"
+#include "output.h"
 #include "signature.h"
 #include "status.h"
 #include "tensor.h"
@@ -16,20 +17,6 @@ namespace tensorgate {
 
 class CompletionPort;
 using Clock = std::chrono::steady_clock;
-
-// Numbers shared with src/tensor/predict-request.ts.
-enum class OutputFormat { kRaw = 0, kTypedFields = 1 };
-
-// An output in the form its door wants it: a view of the tensor's own memory, or text made from it.
-struct Output {
-  TF_DataType dtype = TF_FLOAT;
-  std::vector<int64_t> dims;
-  TensorPtr tensor;  // keeps the memory of `bytes`, if it is not `text`
-  std::string text;
-  bool is_text = false;
-
-  std::string_view bytes() const;
-};
 
 // Has one owner at any time: the queue, then the worker that runs it, then the completion port. Owns all its memory, so
 // that no JavaScript object has to live for it.
@@ -42,7 +29,7 @@ struct Request {
   Clock::time_point submitted;
 
   std::shared_ptr<Session> session;
-  size_t body_bytes = 0;
+  size_t body_bytes = 0;  // as it came over the wire
 
   // What came over the wire: inputs in the signature's order, those in `encoded` not decoded yet …
   std::vector<EncodedInput> encoded;
@@ -64,8 +51,7 @@ struct Request {
 // How long the request is expected to keep its worker; the most there is where that cannot be told.
 uint32_t ExpectedMicros(const Request& request);
 
-// Decodes what is not decoded, runs the model, brings the outputs into their form; sets request->status. All work that
-// grows with the tensors' size happens here, on the worker. Never throws.
-void Execute(Request* request);
+// Whether it may share a run with others of its model, as far as can be told before it is decoded.
+bool IsBatchCandidate(const Request& request);
 
 }  // namespace tensorgate

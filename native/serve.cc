@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "completion_port.h"
+#include "execute.h"
 #include "signal_mask.h"
 
 namespace tensorgate {
@@ -15,11 +16,13 @@ bool Serve(DeviceQueue& queue, std::chrono::milliseconds idle) {
   const SignalMask mask;
   const auto leave = Clock::now() + kLongestStay;
   while (Clock::now() < leave) {
-    std::unique_ptr<Request> request = queue.Take(idle);
-    if (!request) break;
-    Execute(request.get());
-    const auto port = request->port;
-    port->Complete(std::move(request));
+    std::vector<std::unique_ptr<Request>> requests = queue.Take(idle);
+    if (requests.empty()) break;
+    Execute(requests);
+    for (auto& request : requests) {
+      const auto port = request->port;
+      port->Complete(std::move(request));
+    }
   }
   return !queue.closed();
 }

@@ -33,6 +33,10 @@ class Session {
   TF_Session* get() const { return session_; }
   bool interruptible() const { return interruptible_; }
 
+  // Whether requests for some signature of it may share a run.
+  bool has_batchable() const { return has_batchable_.load(std::memory_order_relaxed); }
+  void NoteBatchable() { has_batchable_.store(true, std::memory_order_relaxed); }
+
   // How long a request of this model keeps a worker, in microseconds: a moving average; kUnknown before the first one.
   static constexpr uint32_t kUnknown = UINT32_MAX;
   uint32_t typical_micros() const { return typical_micros_.load(std::memory_order_relaxed); }
@@ -52,6 +56,7 @@ class Session {
   TF_Session* session_ = nullptr;
   std::string meta_graph_;
   bool interruptible_ = false;
+  std::atomic<bool> has_batchable_{false};
   std::atomic<uint32_t> typical_micros_{kUnknown};
 };
 

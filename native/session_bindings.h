@@ -9,7 +9,7 @@ namespace tensorgate {
 Napi::Value LoadSession(const Napi::CallbackInfo& info);
 // releaseSession(id) -> Promise<void>
 Napi::Value ReleaseSession(const Napi::CallbackInfo& info);
-// prepareSignature(sessionId, name, inputs, outputs) -> { id, inputTypes, outputTypes, refusal? }
+// prepareSignature(sessionId, name, inputs, outputs, batchable) -> { id, inputTypes, outputTypes, refusal? }
 Napi::Value PrepareSignature(const Napi::CallbackInfo& info);
 // removeSignature(id)
 void RemoveSignature(const Napi::CallbackInfo& info);

@@ -33,11 +33,13 @@ Status ResolveAll(const Session& session, std::vector<SignatureTensor>* tensors,
 }  // namespace
 
 std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, std::string name,
-                                              std::vector<SignatureTensor> inputs,
-                                              std::vector<SignatureTensor> outputs) {
+                                              std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
+                                              bool batchable) {
   std::shared_ptr<Signature> signature(new Signature);
   signature->refusal_ = ResolveAll(*session, &inputs, "input");
   if (signature->refusal_.ok()) signature->refusal_ = ResolveAll(*session, &outputs, "output");
+  signature->batchable_ = batchable;
+  if (batchable) session->NoteBatchable();
   signature->session_ = std::move(session);
   signature->name_ = std::move(name);
   signature->inputs_ = std::move(inputs);

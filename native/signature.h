@@ -1,6 +1,7 @@
 // A prepared call: what to feed and what to fetch, resolved once at load, run many times.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,7 +36,12 @@ class Signature {
   // Resolves the tensors in the session's graph. The result is refused, with an error that names the tensor, if there
   // is none of that name or if its dtype cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
   static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
-                                            std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs);
+                                            std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
+                                            bool batchable);
+
+  // Whether requests may share a run: declared so, and not found out to be otherwise.
+  bool batchable() const { return batchable_.load(std::memory_order_relaxed); }
+  void MarkUnbatchable() const { batchable_.store(false, std::memory_order_relaxed); }
 
   // Why the signature cannot be run; good for one that can.
   const Status& refusal() const { return refusal_; }
@@ -62,6 +68,7 @@ class Signature {
   std::vector<TF_Output> feeds_;
   std::vector<JsonInput> json_inputs_;
   std::vector<uint32_t> all_outputs_;
+  mutable std::atomic<bool> batchable_{false};
   mutable std::mutex fetch_sets_mutex_;
   mutable std::set<std::vector<uint32_t>> fetch_sets_;
 };

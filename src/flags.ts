@@ -78,6 +78,8 @@ export const FLAGS = [
 
   { name: 'num_workers', group: 'Execution', ...THREADS, default: 0,
     help: 'Worker threads for each device, each running one batch at a time; 0 takes the number from the cores.' },
+  { name: 'enable_batching', group: 'Execution', type: 'bool', default: true,
+    help: 'Requests that wait for a worker share a run, where inputs and outputs are declared as rows. Nothing waits to be joined.' },
   { name: 'tensorflow_session_parallelism', group: 'Execution', ...THREADS, default: 0,
     help: "Threads of TensorFlow's intra-op and inter-op pools alike; 0 is automatic." },
   { name: 'tensorflow_intra_op_parallelism', group: 'Execution', ...THREADS, default: 0,

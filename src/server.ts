@@ -106,6 +106,7 @@ export class Server {
         intraOp: flags.tensorflowIntraOpParallelism || both,
         interOp: flags.tensorflowInterOpParallelism || both,
       },
+      batching: flags.enableBatching,
       queue: this.#pool.queue,
     };
   }

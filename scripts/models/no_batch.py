@@ -1,4 +1,4 @@
-"""no_batch: an output that has no batch axis, so requests must never be merged into one run."""
+"""no_batch and unique: models whose requests must never be merged into one run, declared so and not."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +21,20 @@ class MeanOfRelu(tf.Module):
         return {"y": tf.reduce_mean(tf.nn.relu(tf.matmul(x, self.w) + self.b), axis=0)}
 
 
+class Unique(tf.Module):
+    """x: float [-1] → y: float [-1], each value once. Declared as rows in, rows out; only a run shows that it is not so."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def predict(self, x):
+        return {"y": tf.unique(x).y}
+
+
 def make(out_dir):
     module = MeanOfRelu([[1, 0, -1], [0, 2, 0]], [0, 1, 0])
     folder = write_module(out_dir, "no_batch", module, module.predict)
     expect(folder, {"x": np.float32([[1, 2], [3, -4], [-1, 0], [5, 6]])}, {"y": np.float32([2.25, 4.75, 0.25])})
+    yield folder
+    module = Unique()
+    folder = write_module(out_dir, "unique", module, module.predict)
+    expect(folder, {"x": np.float32([3, 1, 3])}, {"y": np.float32([3, 1])})
     yield folder

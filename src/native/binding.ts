@@ -46,6 +46,15 @@ export interface PreparedSignature {
   readonly refusal?: Error;
 }
 
+export interface QueueStats {
+  /** Requests that wait for a worker. */
+  readonly waiting: number;
+  /** Requests that workers have taken so far … */
+  readonly taken: number;
+  /** … in so many goes. */
+  readonly batches: number;
+}
+
 export interface MemoryStats {
   readonly usedBytes: number;
   readonly idleBytes: number;
@@ -64,13 +73,15 @@ export interface Binding {
   releaseSession(id: SessionId): Promise<void>;
   /**
    * Resolves the tensors of a signature. With a name that is not empty, JSON requests for the session find it by that
-   * name. Pair with removeSignature, also when it is refused.
+   * name. Requests of a `batchable` one that wait together share a run: all its inputs and outputs must have a first
+   * dimension that counts rows. Pair with removeSignature, also when it is refused.
    */
   prepareSignature(
     session: SessionId,
     name: string,
     inputs: readonly SignatureTensorName[],
     outputs: readonly SignatureTensorName[],
+    batchable: boolean,
   ): PreparedSignature;
   removeSignature(id: SignatureId): void;
 
@@ -78,8 +89,7 @@ export interface Binding {
   /** Refuses what waits and what comes with UNAVAILABLE; lets serve() return false. */
   closeQueue(id: QueueId): void;
   removeQueue(id: QueueId): void;
-  /** Requests that wait for a worker. */
-  queueLength(id: QueueId): number;
+  queueStats(id: QueueId): QueueStats;
   /**
    * Runs requests in the calling thread until none came for `idleMillis`, or for a second. Returns whether to call
    * again: false once the queue is closed.

@@ -7,11 +7,14 @@ import { SavedModel } from './saved-model.js';
 import { checkHasTags, checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
 import { generalSessionConfig, leanSessionConfig, type SessionParallelism } from './session-config.js';
 import { Signature } from './signature.js';
+import { isBatchable, type SignatureInfo } from './signature-info.js';
 
 export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
   readonly tags: readonly string[];
   readonly parallelism: SessionParallelism;
+  /** Whether requests that wait together may share a run, where the signature allows it. */
+  readonly batching: boolean;
   /** The queue of the device that the model is to run on. */
   readonly queue: QueueId;
 }
@@ -40,9 +43,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       if (metaGraph.hasVariables) checkVariables(path);
       // One that cannot be run does not keep the others from being served: it says why when it is asked for.
       const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
-      const signatures = runnable.map(
-        (info) => new Signature(info, binding.prepareSignature(session.id, info.name, info.inputs, info.outputs)),
-      );
+      const signatures = runnable.map((info) => this.#prepare(session.id, info));
       const { queue } = this.#options;
       this.#servable = new SavedModel({ id, session: session.id, queue, signatures, declared: metaGraph.signatures });
       this.#session = session.id;
@@ -58,6 +59,11 @@ export class SavedModelLoader implements Loader<SavedModel> {
     if (this.#session !== undefined) await binding.releaseSession(this.#session);
     this.#servable = undefined;
     this.#session = undefined;
+  }
+
+  #prepare(session: SessionId, info: SignatureInfo): Signature {
+    const batchable = this.#options.batching && isBatchable(info);
+    return new Signature(info, binding.prepareSignature(session, info.name, info.inputs, info.outputs, batchable));
   }
 
   /** The lean session where the graph allows it, else the general one. */

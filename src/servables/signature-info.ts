@@ -24,3 +24,12 @@ export interface SignatureInfo {
   /** The SignatureDef as it stood in the SavedModel, for GetModelMetadata. */
   readonly signatureDef: Uint8Array;
 }
+
+/**
+ * Whether requests of the signature may share a run: each of its inputs and outputs has a first dimension of unknown size,
+ * which then counts rows. That rows do not depend on each other is the model's promise, as with TF Serving's batching.
+ */
+export function isBatchable({ inputs, outputs }: SignatureInfo): boolean {
+  const countsRows = ({ shape }: TensorInfo) => shape?.[0] === -1;
+  return inputs.length > 0 && outputs.length > 0 && inputs.every(countsRows) && outputs.every(countsRows);
+}

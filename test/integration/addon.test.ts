@@ -77,8 +77,8 @@ function slow(millis: number): TestInput {
 }
 
 async function untilQueued(pool: WorkerPool, count: number): Promise<void> {
-  for (let tries = 0; binding.queueLength(pool.queue) !== count; tries++) {
-    assert.ok(tries < 500, `the queue holds ${binding.queueLength(pool.queue)} requests, not ${count}`);
+  for (let tries = 0; binding.queueStats(pool.queue).waiting !== count; tries++) {
+    assert.ok(tries < 500, `the queue holds ${binding.queueStats(pool.queue).waiting} requests, not ${count}`);
     await sleep(5);
   }
 }
@@ -533,7 +533,7 @@ describe('requests in flight', LIMIT, () => {
         performance.now() - started < 300,
         'the client is told when the deadline passes, not when a worker is free',
       );
-      assert.equal(binding.queueLength(pool.queue), 0);
+      assert.equal(binding.queueStats(pool.queue).waiting, 0);
       assert.deepEqual((await running).bytes, floats(400));
     });
   });
@@ -552,10 +552,10 @@ describe('requests in flight', LIMIT, () => {
       await untilQueued(pool, 0);
       const cancellation = new Cancellation();
       const waiting = runOne(model, testRequest([slow(10_000)], { cancellation }));
-      assert.equal(binding.queueLength(pool.queue), 1);
+      assert.equal(binding.queueStats(pool.queue).waiting, 1);
       cancellation.cancel();
       await assert.rejects(waiting, { code: Code.CANCELLED });
-      assert.equal(binding.queueLength(pool.queue), 0);
+      assert.equal(binding.queueStats(pool.queue).waiting, 0);
       assert.deepEqual((await running).bytes, floats(300));
     });
   });

@@ -24,7 +24,12 @@ export async function openLibrary(): Promise<string> {
 /** A loader of the version folder `path`. */
 export function loaderOf(path: string, pool: WorkerPool, tags = ['serve']): SavedModelLoader {
   const version = { id: { name: 'model', version: 1n }, path };
-  return new SavedModelLoader(version, { tags, parallelism: { intraOp: 0, interOp: 0 }, queue: pool.queue });
+  return new SavedModelLoader(version, {
+    tags,
+    parallelism: { intraOp: 0, interOp: 0 },
+    batching: true,
+    queue: pool.queue,
+  });
 }
 
 export async function withPool<T>(workers: number, fn: (pool: WorkerPool) => Promise<T>): Promise<T> {

@@ -7,8 +7,14 @@ import { buildOnce } from './build-once.js';
 import { PROJECT_ROOT } from './project-root.js';
 import { type RunProcessOptions, runProcess } from './run-process.js';
 
-/** Named after test/conformance/requirements-<name>.txt. */
-export type PythonEnvironment = 'clients' | 'tensorflow';
+/** Each with its list of packages: a whole one, unless pip is to find what those need. */
+const ENVIRONMENTS = {
+  clients: { requirements: 'test/conformance/requirements-clients.txt', isWhole: true },
+  tensorflow: { requirements: 'test/conformance/requirements-tensorflow.txt', isWhole: true },
+  models: { requirements: 'scripts/models/requirements.txt', isWhole: false },
+} as const;
+
+export type PythonEnvironment = keyof typeof ENVIRONMENTS;
 
 const INSTALL_TIMEOUT_MILLIS = 15 * 60_000;
 
@@ -34,17 +40,23 @@ export async function runPython(
 
 /** Path of the environment's interpreter; makes the environment if this machine does not have it yet. */
 export async function findPython(environment: PythonEnvironment): Promise<string> {
-  const requirements = join(PROJECT_ROOT, 'test/conformance', `requirements-${environment}.txt`);
+  const requirements = join(PROJECT_ROOT, ENVIRONMENTS[environment].requirements);
   const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const folder = join(cache, 'tensorgate', `python-${environment}-${hash}`);
-  await buildOnce(folder, (aside) => createEnvironment(aside, requirements));
+  const folder = join(userCacheFolder(), `python-${environment}-${hash}`);
+  await buildOnce(folder, (aside) => createEnvironment(aside, environment));
   return join(folder, 'bin/python');
 }
 
+/** Where the project keeps what it makes or downloads once for a user. */
+export function userCacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tensorgate');
+}
+
 /** Only bin/python may be used later: the other scripts in bin/ name the folder that the environment was built in. */
-async function createEnvironment(folder: string, requirements: string): Promise<void> {
+async function createEnvironment(folder: string, environment: PythonEnvironment): Promise<void> {
+  const { requirements, isWhole } = ENVIRONMENTS[environment];
   await runProcess(process.env.PYTHON || 'python3', ['-m', 'venv', folder]);
-  const install = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--requirement', requirements];
-  await runProcess(join(folder, 'bin/python'), install, { timeoutMillis: INSTALL_TIMEOUT_MILLIS });
+  const install = ['-m', 'pip', 'install', '--quiet', ...(isWhole ? ['--no-deps'] : []), '--requirement'];
+  const list = join(PROJECT_ROOT, requirements);
+  await runProcess(join(folder, 'bin/python'), [...install, list], { timeoutMillis: INSTALL_TIMEOUT_MILLIS });
 }

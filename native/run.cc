@@ -1,0 +1,61 @@
+#include "run.h"
+
+#include <algorithm>
+
+#include "codec/varint.h"
+#include "session.h"
+
+namespace tensorgate {
+
+namespace {
+
+// Serialized RunOptions { timeout_in_ms (field 2) }, so that TensorFlow gives up on a run that nobody waits for; empty
+// where that would be in vain: a run in the worker's own thread goes on to its end.
+std::string RunOptionsFor(const Session& session, Clock::time_point deadline) {
+  std::string options;
+  if (deadline == Clock::time_point::max() || !session.interruptible()) return options;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  options.push_back(2 << 3);
+  AppendVarint(std::max<int64_t>(left, 1), &options);
+  return options;
+}
+
+bool Fits(std::span<const int64_t> dims, const SignatureTensor& declared) {
+  if (!declared.shape) return true;
+  const std::vector<int64_t>& shape = *declared.shape;
+  return std::equal(dims.begin(), dims.end(), shape.begin(), shape.end(),
+                    [](int64_t dim, int64_t expected) { return expected < 0 || dim == expected; });
+}
+
+}  // namespace
+
+Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
+                    Clock::time_point deadline, std::vector<TensorSlice>* results) {
+  std::vector<TF_Output> fetches(fetch_set.size());
+  for (size_t i = 0; i < fetches.size(); i++) fetches[i] = signature.outputs()[fetch_set[i]].output;
+  std::vector<TF_Tensor*> outputs(fetches.size(), nullptr);
+  const std::string options = RunOptionsFor(*signature.session(), deadline);
+  const TF_Buffer run_options{options.data(), options.size(), nullptr};
+  TfStatus status;
+  tf.TF_SessionRun(signature.session()->get(), options.empty() ? nullptr : &run_options, signature.feeds().data(),
+                   inputs.data(), static_cast<int>(inputs.size()), fetches.data(), outputs.data(),
+                   static_cast<int>(outputs.size()), nullptr, 0, nullptr, status.get());
+  results->reserve(outputs.size());
+  for (TF_Tensor* output : outputs)
+    if (output) results->emplace_back(TensorPtr(output));
+  return status.ToStatus();
+}
+
+void DescribeMisfits(const Request& request, std::string* message) {
+  for (size_t i = 0; i < request.inputs.size(); i++) {
+    const SignatureTensor& declared = request.signature->inputs()[i];
+    const std::vector<int64_t> dims = DimsOf(request.inputs[i].get());
+    if (Fits(dims, declared)) continue;
+    // TensorFlow's messages seldom end with a full stop.
+    if (!message->ends_with('.')) message->push_back('.');
+    message->append(" Input '" + declared.alias + "' was sent with shape " + FormatDims(dims) +
+                    ", but the signature declares " + FormatDims(*declared.shape) + ".");
+  }
+}
+
+}  // namespace tensorgate

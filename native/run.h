@@ -1,0 +1,22 @@
+// One TF_SessionRun.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "request.h"
+#include "tensor_slice.h"
+
+namespace tensorgate {
+
+// Runs the signature in the calling thread; `inputs` in its order, results in the order of `fetch_set` (indexes into
+// its outputs). The deadline ends the run only in sessions that can be interrupted.
+Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
+                    Clock::time_point deadline, std::vector<TensorSlice>* results);
+
+// What TensorFlow's error of a run does not say: a sentence for each input whose shape is not the declared one. Only
+// said once a run has failed: TensorFlow is the judge of shapes, but its own words name an operation of the graph, not
+// the input that the client sent.
+void DescribeMisfits(const Request& request, std::string* message);
+
+}  // namespace tensorgate
