@@ -21,6 +21,7 @@ describe('parseFlags()', () => {
       restApiTimeoutInMs: 30000,
       maxRequestBytes: 2147483647,
       numWorkers: 0,
+      enableBatching: true,
       tensorflowSessionParallelism: 0,
       tensorflowIntraOpParallelism: 0,
       tensorflowInterOpParallelism: 0,
