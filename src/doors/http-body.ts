@@ -1,5 +1,6 @@
 /** Request bodies that arrive in pieces: one buffer each, and never more memory than the client has earned by sending. */
 import { Code, ServingError } from '../errors.js';
+import { BodyBuffers } from './body-buffers.js';
 
 /** A Content-Length up to this is believed before the bytes come: untouched pages of so large a buffer cost nothing. */
 const MAX_PREALLOCATED_BYTES = 64 * 1024 * 1024;
@@ -26,11 +27,14 @@ export function parseContentLength(header: string): number | undefined {
   return /^\d+$/.test(header) ? Number(header) : undefined;
 }
 
-/** Puts the chunks of one body together. */
+/** Of all doors: they share one thread. */
+const buffers = new BodyBuffers();
+
+/** Puts the chunks of one body together. Its memory is lent: release() it, exactly once, when the body has been read. */
 export class BodyCollector {
   readonly #expectedBytes: number | undefined;
   readonly #maxBytes: number;
-  #buffer: Uint8Array = new Uint8Array(0);
+  #buffer: Buffer | undefined;
   #length = 0;
 
   /** `expectedBytes`: the Content-Length, undefined for a chunked body. */
@@ -43,25 +47,35 @@ export class BodyCollector {
   append(chunk: Uint8Array): void {
     const end = this.#length + chunk.byteLength;
     if (end > this.#maxBytes) throw new BodyTooLargeError(this.#maxBytes);
-    if (end > this.#buffer.byteLength) this.#grow(end);
-    this.#buffer.set(chunk, this.#length);
+    const buffer = this.#roomFor(end);
+    buffer.set(chunk, this.#length);
     this.#length = end;
   }
 
-  /** The body so far: a view, not a copy. */
+  /** The body so far: a view, not a copy; good until release(). */
   body(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
+    return this.#buffer?.subarray(0, this.#length) ?? new Uint8Array(0);
   }
 
-  #grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(this.#nextCapacity(needed));
+  release(): void {
+    if (this.#buffer !== undefined) buffers.give(this.#buffer);
+    this.#buffer = undefined;
+    this.#length = 0;
+  }
+
+  #roomFor(needed: number): Buffer {
+    const before = this.#buffer;
+    if (before !== undefined && needed <= before.byteLength) return before;
+    const larger = buffers.take(this.#nextCapacity(needed));
     larger.set(this.body());
+    if (before !== undefined) buffers.give(before);
     this.#buffer = larger;
+    return larger;
   }
 
   #nextCapacity(needed: number): number {
     const first = Math.min(this.#expectedBytes ?? FIRST_CHUNKED_BYTES, MAX_PREALLOCATED_BYTES);
     const most = Math.min(this.#expectedBytes ?? this.#maxBytes, this.#maxBytes);
-    return Math.max(needed, Math.min(most, Math.max(first, 2 * this.#buffer.byteLength)));
+    return Math.max(needed, Math.min(most, Math.max(first, 2 * (this.#buffer?.byteLength ?? 0))));
   }
 }

@@ -102,13 +102,19 @@ export class Exchange implements HttpExchange {
 
   /** Nothing may be thrown out of a callback of uWebSockets: that ends the process. */
   #handle(body: Uint8Array): void {
-    this.#collector = undefined;
     try {
       const pending = this.#owner.options.handler(this, body);
       pending?.then(undefined, (error: unknown) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
+    } finally {
+      this.#releaseBody();
     }
+  }
+
+  #releaseBody(): void {
+    this.#collector?.release();
+    this.#collector = undefined;
   }
 
   #fail(error: unknown): void {
@@ -125,14 +131,14 @@ export class Exchange implements HttpExchange {
    */
   #refuse(error: unknown): void {
     this.#refused = true;
-    this.#collector = undefined;
+    this.#releaseBody();
     this.#fail(error);
   }
 
   #clientGone(): void {
     const answered = this.#res === undefined;
     this.#res = undefined;
-    this.#collector = undefined;
+    this.#releaseBody();
     if (!answered) this.cancellation.cancel();
     this.#end();
   }

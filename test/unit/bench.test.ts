@@ -90,9 +90,14 @@ describe('the command line', () => {
     assert.throws(() => parseOptions(['--target', 'a=http://b:1']), /--target takes .*, not "a=http:\/\/b:1"/);
   });
 
+  it('takes the floor beside rivals', () => {
+    const { rivals, withFloor } = parseOptions(['--rival', 'node-json,floor']) ?? {};
+    assert.deepEqual([rivals, withFloor], [['node-json'], true]);
+  });
+
   it('has shorter bursts for a preset', () => {
     assert.equal(parseOptions(['--preset', 'targets'])?.durationSeconds, 1);
-    assert.throws(() => parseOptions(['--preset', 'all']), /--preset takes targets, not "all"/);
+    assert.throws(() => parseOptions(['--preset', 'all']), /--preset takes targets, tfserver, not "all"/);
   });
 
   it('refuses what it does not know in a sentence', () => {
@@ -223,7 +228,7 @@ it('writes a report that needs no other file', () => {
   const side: SideResult = { server: 'a<b', door: 'grpc', generator: 'h2load', median: FIGURES, rounds: [] };
   const [concurrency] = options.concurrencies;
   assert.ok(concurrency !== undefined);
-  const result = { model: 'm', batch: 1, encoding: 'float_val', concurrency, sides: [side] } as const;
+  const result = { model: 'm', batch: 1, encoding: 'float_val', concurrency, sides: [side], floor: undefined } as const;
   const html = formatReport('a machine', [result, result], options);
   assert.equal(html.match(/<svg /g)?.length, 3);
   assert.ok(html.includes('a&#60;b') && !html.includes('a<b') && !html.includes('NaN'));

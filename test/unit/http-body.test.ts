@@ -19,7 +19,21 @@ describe('BodyCollector', () => {
     const collector = new BodyCollector(11, 100);
     for (const chunk of ['hello', ' ', 'world']) collector.append(bytes(chunk));
     assert.equal(text(collector.body()), 'hello world');
-    assert.equal(collector.body().buffer.byteLength, 11);
+    assert.equal(collector.body().buffer.byteLength, 16);
+  });
+
+  it('lends its memory to the next body once it is released, and to no other before', () => {
+    const collect = () => {
+      const collector = new BodyCollector(100_000, 1_000_000);
+      collector.append(bytes('x'));
+      return collector;
+    };
+    const [one, two] = [collect(), collect()];
+    const memory = one.body().buffer;
+    assert.notEqual(two.body().buffer, memory);
+    one.release();
+    assert.equal(one.body().byteLength, 0);
+    assert.equal(collect().body().buffer, memory);
   });
 
   it('does not allocate a huge announced length before the bytes come', () => {
