@@ -1,55 +1,60 @@
 /** `npm run bench`: servers up → right answers → bursts in turns → tables. `--help` says what can be chosen. */
 import { writeFile } from 'node:fs/promises';
+import { formatReport } from './html.js';
 import { describeMachine, machineLine } from './machine.js';
-import { measure, type SideResult } from './measure.js';
+import { benchModelPath } from './model-folders.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
+import { createProgress } from './progress.js';
 import { CPP_GRPC_SERVER } from './rivals/cpp-grpc-server.js';
-import { prepare, withSides } from './sides.js';
+import { countSteps, type Result, resultTitle, runBench } from './run-bench.js';
+import { countTargetSteps, runTargets } from './run-targets.js';
 import { formatTable } from './table.js';
-
-interface Result {
-  readonly model: string;
-  readonly concurrency: number;
-  readonly sides: readonly SideResult[];
-}
+import { isReached } from './targets.js';
+import { formatTargets } from './targets-table.js';
+import { formatTfserver, runTfserverTrial } from './trials/tfserver.js';
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
   if (options === undefined) return print(HELP);
-  const signal = abortOnSignals();
-  showStep('building');
-  const prepared = await prepare(options.doors);
+  if (options.preset === 'targets') return targets(options);
+  return options.preset === 'tfserver' ? tfserver(options) : bench(options);
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const progress = createProgress(countSteps(options));
   const machine = await describeMachine();
-  const results: Result[] = [];
-  for (const model of options.models) results.push(...(await benchModel(model, options, prepared, signal)));
-  showStep('');
+  const { results, skipped } = await runBench(options, abortOnSignals(), progress).finally(progress.clear);
   print(`${machineLine(machine)}\n${results.map((result) => formatResult(result, options)).join('')}`);
-  for (const sentence of prepared.skipped) print(`\n${sentence}\n`);
-  if (options.json === undefined) return;
-  const { skipped } = prepared;
-  await writeFile(options.json, `${JSON.stringify({ machine, options, skipped, results }, null, 2)}\n`);
+  for (const sentence of skipped) print(`\n${sentence}\n`);
+  if (options.json !== undefined) await writeJson(options.json, { machine, options, skipped, results });
+  if (options.html !== undefined) await writeFile(options.html, formatReport(machineLine(machine), results, options));
 }
 
-async function benchModel(
-  model: string,
-  { concurrencies, durationSeconds, rounds }: BenchOptions,
-  prepared: Awaited<ReturnType<typeof prepare>>,
-  signal: AbortSignal,
-): Promise<Result[]> {
-  return withSides(model, prepared, async (sides) => {
-    const results: Result[] = [];
-    for (const concurrency of concurrencies) {
-      const onStep = (step: string) => showStep(`${model}, ${step}`);
-      const measured = await measure(sides, { concurrency, durationSeconds, rounds, signal, onStep });
-      results.push({ model, concurrency, sides: measured });
-    }
-    return results;
-  });
+async function targets({ rounds, durationSeconds, json }: BenchOptions): Promise<void> {
+  const progress = createProgress(countTargetSteps(rounds));
+  const machine = await describeMachine();
+  const options = { rounds, durationSeconds, signal: abortOnSignals(), onStep: progress.step };
+  progress.note('building');
+  const { results, trials } = await runTargets(options).finally(progress.clear);
+  print(`${machineLine(machine)}\nMedians of ${rounds} rounds of ${durationSeconds} s\n\n${formatTargets(results)}`);
+  if (json !== undefined) await writeJson(json, { machine, results, trials });
+  if (!results.every(({ target, outcome }) => isReached(target, outcome))) process.exitCode = 1;
 }
 
-function formatResult({ model, concurrency, sides }: Result, { rounds, durationSeconds }: BenchOptions): string {
-  const head = `${model}, ${concurrency} in flight, medians of ${rounds} rounds of ${durationSeconds} s`;
-  return `\n${head}\n\n${formatTable(sides, CPP_GRPC_SERVER)}`;
+async function tfserver({ json }: BenchOptions): Promise<void> {
+  const machine = await describeMachine();
+  const result = await runTfserverTrial({ modelDirectory: await benchModelPath('spectra') });
+  print(`${machineLine(machine)}\n${formatTfserver(result)}\n`);
+  if (json !== undefined) await writeJson(json, { machine, ...result });
+}
+
+function formatResult(result: Result, options: BenchOptions): string {
+  const table = formatTable(result.sides, CPP_GRPC_SERVER);
+  return `\n${resultTitle(result, options)}\n\n${table}${result.floor === undefined ? '' : `\n${result.floor}\n`}`;
+}
+
+async function writeJson(path: string, value: object): Promise<void> {
+  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** So that an interrupted run still ends its servers and removes its files. */
@@ -61,17 +66,11 @@ function abortOnSignals(): AbortSignal {
   return controller.signal;
 }
 
-/** On a terminal: one line, rewritten. */
-function showStep(step: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${step}`);
-}
-
 function print(text: string): void {
   process.stdout.write(text);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  showStep('');
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 });

@@ -1,44 +1,36 @@
 /** Bursts of load on several servers in turns. */
-import type { DoorName } from '../test/support/door-clients.js';
-import { h2load } from './load/h2load.js';
 import type { Load, LoadGenerator, LoadResult } from './load/load.js';
-import { wrk } from './load/wrk.js';
-import { endedChildrenCpuMicros, treeCpuMicros } from './process-cpu.js';
-import type { BenchRequest } from './requests.js';
+import { clientCpuMicros, treeCpuMicros } from './process-cpu.js';
+import { treeRssMiB } from './process-memory.js';
 
 /** One door of one server that is up, and knows the answer. */
-export interface Side {
+export interface Side extends Pick<Load, 'door' | 'host' | 'port' | 'request' | 'replyBytes'> {
   readonly server: string;
-  readonly door: DoorName;
-  readonly pid: number;
-  readonly port: number;
-  readonly request: BenchRequest;
-  /** Length in bytes of a right answer's body. */
-  readonly replyBytes: number;
+  /** Undefined: its CPU time and memory are not known. */
+  readonly pid: number | undefined;
+  readonly generator: LoadGenerator;
 }
 
-export interface Figures {
+/** NaN where a figure is not known. */
+export interface Figures extends Omit<LoadResult, 'goodAnswers' | 'seconds'> {
   readonly answersPerSecond: number;
-  readonly p50Micros: number;
-  readonly p99Micros: number;
+  /** Bodies of requests and right answers, in 10^6 bytes. */
+  readonly megabytesPerSecond: number;
   /** User and system time for each right answer. */
   readonly serverCpuMicros: number;
   readonly clientCpuMicros: number;
-  readonly errors: number;
+  /** After the burst. */
+  readonly rssMiB: number;
 }
 
-export interface SideResult {
-  readonly server: string;
-  readonly door: DoorName;
+export interface SideResult extends Pick<Side, 'server' | 'door'> {
   readonly generator: string;
   /** Of each figure its median; of the errors, their number in all rounds. */
   readonly median: Figures;
   readonly rounds: readonly Figures[];
 }
 
-export interface MeasureOptions {
-  readonly concurrency: number;
-  readonly durationSeconds: number;
+export interface MeasureOptions extends Pick<Load, 'concurrency' | 'connections' | 'durationSeconds' | 'rate'> {
   readonly rounds: number;
   /** Looked at before each burst. */
   readonly signal: AbortSignal;
@@ -46,9 +38,10 @@ export interface MeasureOptions {
   readonly onStep: (step: string) => void;
 }
 
-export const GENERATORS: Readonly<Record<DoorName, LoadGenerator>> = { grpc: h2load, rest: wrk, graphpipe: wrk };
-
 const WARM_UP_SECONDS = 1;
+
+/** Bursts for each side: the warm-up is one. */
+export const burstsFor = (rounds: number): number => rounds + 1;
 
 /**
  * Warms each side up, then loads one after the other, `rounds` times, so that whatever else happens on the machine meets
@@ -62,49 +55,52 @@ export async function measure(sides: readonly Side[], options: MeasureOptions): 
       rounds[i]?.push(await step(side, `round ${round} of ${options.rounds}`, options));
     }
   }
-  return sides.map(({ server, door }, i) => summary(server, door, rounds[i] ?? []));
+  return sides.map(({ server, door, generator }, i) => {
+    return { server, door, generator: generator.name, median: medians(rounds[i] ?? []), rounds: rounds[i] ?? [] };
+  });
 }
 
 async function step(side: Side, name: string, options: MeasureOptions): Promise<Figures> {
   options.signal.throwIfAborted();
   options.onStep(`${options.concurrency} in flight, ${name}: ${side.server} ${side.door}`);
-  const { concurrency, durationSeconds, signal } = options;
-  return burst(side, { ...side, concurrency, durationSeconds }).catch((error: unknown) => {
+  const { concurrency, connections, durationSeconds, rate, signal } = options;
+  return burst(side, { ...side, concurrency, connections, durationSeconds, rate }).catch((error: unknown) => {
     // Ctrl-C ends the load generator too; that is then no failure of its own.
     signal.throwIfAborted();
     throw error;
   });
 }
 
-async function burst({ door, pid }: Side, load: Load): Promise<Figures> {
-  const [serverBefore, clientBefore] = [treeCpuMicros(pid), endedChildrenCpuMicros()];
-  const result = await GENERATORS[door].run(load);
-  return figures(result, treeCpuMicros(pid) - serverBefore, endedChildrenCpuMicros() - clientBefore);
-}
-
-function figures(result: LoadResult, serverMicros: number, clientMicros: number): Figures {
-  const { goodAnswers, seconds, p50Micros, p99Micros, errors } = result;
+async function burst({ generator, pid }: Side, load: Load): Promise<Figures> {
+  const serverCpu = () => (pid === undefined ? Number.NaN : treeCpuMicros(pid));
+  const [serverBefore, clientBefore] = [serverCpu(), clientCpuMicros()];
+  const { goodAnswers, seconds, ...result } = await generator.run(load);
+  const bytes = goodAnswers * (load.request.body.byteLength + load.replyBytes);
   return {
+    ...result,
     answersPerSecond: goodAnswers / seconds,
-    p50Micros,
-    p99Micros,
-    serverCpuMicros: serverMicros / goodAnswers,
-    clientCpuMicros: clientMicros / goodAnswers,
-    errors,
+    megabytesPerSecond: bytes / seconds / 1e6,
+    serverCpuMicros: (serverCpu() - serverBefore) / goodAnswers,
+    clientCpuMicros: (clientCpuMicros() - clientBefore) / goodAnswers,
+    rssMiB: pid === undefined ? Number.NaN : treeRssMiB(pid),
   };
 }
 
-function summary(server: string, door: DoorName, rounds: readonly Figures[]): SideResult {
+function medians(rounds: readonly Figures[]): Figures {
   const of = (name: keyof Figures) => median(rounds.map((round) => round[name]));
-  const total: Figures = {
+  return {
     answersPerSecond: of('answersPerSecond'),
+    megabytesPerSecond: of('megabytesPerSecond'),
     p50Micros: of('p50Micros'),
+    p90Micros: of('p90Micros'),
     p99Micros: of('p99Micros'),
+    p999Micros: of('p999Micros'),
+    maxMicros: of('maxMicros'),
     serverCpuMicros: of('serverCpuMicros'),
     clientCpuMicros: of('clientCpuMicros'),
+    rssMiB: of('rssMiB'),
     errors: rounds.reduce((sum, { errors }) => sum + errors, 0),
   };
-  return { server, door, generator: GENERATORS[door].name, median: total, rounds };
 }
 
 /** Of an even number of values the mean of the middle two; NaN of none. */

@@ -1,13 +1,16 @@
-/** One known call as each door takes it: what a load generator sends, and whether a reply to it is right. */
-
+/** One call as each door takes it: what a load generator sends, and what a reply to it says. */
 import { Type } from '../src/gen/graphpipe/type.js';
-import { differenceOf, type KnownCall } from '../test/support/bundled-calls.js';
+import { ModelSpec, TensorProto } from '../src/gen/messages.js';
+import { encodeMessage, type MessageType } from '../src/protobuf.js';
+import { DataType } from '../src/tensor/dtype.js';
 import {
-  createGrpcClient,
+  type Answer,
+  type Answers,
   type DoorName,
   decodeInfer,
   decodePredict,
-  encodePredict,
+  type PredictCall,
+  type TensorValue,
 } from '../test/support/door-clients.js';
 import { buildInferRequest } from '../test/support/graphpipe-buffers.js';
 
@@ -15,60 +18,86 @@ export interface BenchRequest {
   readonly path: string;
   readonly contentType: string;
   readonly body: Uint8Array;
-  /** What is wrong with a reply, as a clause; undefined if nothing is. Throws if the reply cannot be read at all. */
-  differenceIn(reply: Buffer): string | undefined;
+  /** Throws if the reply cannot be read. */
+  answersIn(reply: Buffer): Answers;
 }
 
-/** The request as the door's usual clients write it. Throws an Error if the door cannot carry the call. */
-export function createRequest(door: DoorName, known: KnownCall): BenchRequest {
-  return CREATE[door](known);
+/** How values stand in a gRPC message: as bytes, or in the field of their type. */
+export const ENCODINGS = ['tensor_content', 'float_val'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
+
+/** The request as the door's usual clients write it. `encoding` counts over gRPC only. */
+export function createRequest(door: DoorName, call: PredictCall, encoding: Encoding): BenchRequest {
+  return CREATE[door](call, encoding);
 }
 
 const CREATE = { grpc: grpcRequest, rest: restRequest, graphpipe: graphpipeRequest } as const;
 
-function grpcRequest({ call: { outputs: _, ...call }, expected }: KnownCall): BenchRequest {
+const PredictRequest: MessageType<{
+  readonly model_spec: ModelSpec | undefined;
+  readonly inputs: ReadonlyMap<string, TensorProto>;
+}> = {
+  name: 'tensorflow.serving.PredictRequest',
+  fields: [
+    { name: 'model_spec', number: 1, type: () => ModelSpec },
+    { name: 'inputs', number: 2, type: () => TensorProto, key: 'string' },
+  ],
+};
+
+function grpcRequest({ model, inputs }: PredictCall, encoding: Encoding): BenchRequest {
+  const [alias, tensor] = onlyInput(inputs);
+  const { shape } = tensor;
+  const values =
+    encoding === 'float_val' ? { float_val: tensor.values as number[] } : { tensor_content: bytesOf(tensor) };
+  const tensor_shape = { dim: shape.map((size) => ({ size: BigInt(size) })) };
   return {
     path: '/tensorflow.serving.PredictionService/Predict',
     contentType: 'application/grpc',
-    body: encodePredict(call),
-    differenceIn: (reply) => differenceOf(decodePredict(reply), expected),
+    body: encodeMessage(PredictRequest, {
+      model_spec: { name: model },
+      inputs: new Map([[alias, { dtype: DataType.FLOAT, tensor_shape, ...values }]]),
+    }),
+    answersIn: decodePredict,
   };
 }
 
 /** Rows: `{"instances": …}` answered by `{"predictions": …}`. */
-function restRequest({ call, expected }: KnownCall): BenchRequest {
-  const [, { shape, values }] = onlyEntry(call.inputs);
+function restRequest({ model, inputs, outputs = [] }: PredictCall): BenchRequest {
+  const [, { shape, values }] = onlyInput(inputs);
   return {
-    path: `/v1/models/${call.model}:predict`,
+    path: `/v1/models/${model}:predict`,
     contentType: 'application/json',
     body: Buffer.from(JSON.stringify({ instances: nest(values, shape) })),
-    differenceIn: (reply) => {
-      const { predictions } = JSON.parse(reply.toString()) as { predictions: unknown };
-      const [name, { values: wanted, shape: wantedShape }] = onlyEntry(expected);
-      const answers = { [name]: { shape: shapeOf(predictions), values: [predictions].flat(wantedShape.length + 1) } };
-      return differenceOf(answers as KnownCall['expected'], { [name]: { values: wanted, shape: wantedShape } });
+    answersIn: (reply) => {
+      const { predictions } = JSON.parse(reply.toString()) as { predictions: unknown[] };
+      return Object.fromEntries(
+        outputs.map((name) => [name, flatten(outputs.length > 1 ? column(predictions, name) : predictions)]),
+      );
     },
   };
 }
 
-/** Without config and names, as clients send it that take the server's only model as it is. */
-function graphpipeRequest({ call, expected }: KnownCall): BenchRequest {
-  const [, { dtype, shape, values }] = onlyEntry(call.inputs);
-  if (dtype !== 'float') throw new Error(`The bench sends floats over GraphPipe, not ${dtype}.`);
-  const data = new Uint8Array(Float32Array.from(values as number[]).buffer);
+/** Without config and input names, as clients send it that take the server's only model as it is. */
+function graphpipeRequest(call: PredictCall): BenchRequest {
+  const [, tensor] = onlyInput(call.inputs);
+  const inputTensors = [{ type: Type.Float32, shape: tensor.shape.map(BigInt), data: bytesOf(tensor) }];
+  const outputNames = call.outputs ?? [];
   return {
     path: '/',
     contentType: 'application/octet-stream',
-    body: buildInferRequest({ inputTensors: [{ type: Type.Float32, shape: shape.map(BigInt), data }] }),
-    differenceIn: (reply) => differenceOf(decodeInfer(call, reply), expected),
+    body: buildInferRequest(outputNames.length > 1 ? { inputTensors, outputNames } : { inputTensors }),
+    answersIn: (reply) => decodeInfer(call, reply),
   };
 }
 
-function onlyEntry<T>(record: Readonly<Record<string, T>>): [string, T] {
-  const [first, ...others] = Object.entries(record);
-  if (first === undefined || others.length > 0)
-    throw new Error('The bench calls models with one input and one output.');
+function onlyInput(inputs: PredictCall['inputs']): [string, TensorValue] {
+  const [first, ...others] = Object.entries(inputs);
+  if (first === undefined || others.length > 0) throw new Error('The bench calls models with one input.');
   return first;
+}
+
+function bytesOf({ values }: TensorValue): Uint8Array {
+  return new Uint8Array(Float32Array.from(values as readonly number[]).buffer);
 }
 
 /** Values in row-major order as arrays in arrays. */
@@ -78,39 +107,14 @@ function nest(values: readonly unknown[], [rows, ...inner]: readonly number[]): 
   return Array.from({ length: rows }, (_, row) => nest(values.slice(row * step, (row + 1) * step), inner));
 }
 
+function column(rows: readonly unknown[], name: string): unknown[] {
+  return rows.map((row) => (row as Record<string, unknown>)[name]);
+}
+
+function flatten(nested: unknown): Answer {
+  return { shape: shapeOf(nested), values: [nested].flat(Number.POSITIVE_INFINITY) as Answer['values'] };
+}
+
 function shapeOf(nested: unknown): number[] {
   return Array.isArray(nested) ? [nested.length, ...shapeOf(nested[0])] : [];
-}
-
-/**
- * Sends the request once and resolves with the reply's length in bytes. Rejects with a sentence if the answer is not the
- * expected one: nothing is measured that is not right.
- */
-export async function checkAnswer(
-  server: string,
-  door: DoorName,
-  port: number,
-  request: BenchRequest,
-): Promise<number> {
-  const reply = door === 'grpc' ? await callGrpc(port, request) : await post(port, request);
-  const difference = request.differenceIn(reply);
-  if (difference !== undefined) throw new Error(`The answer of ${server} over ${door} is wrong: ${difference}.`);
-  return reply.byteLength;
-}
-
-async function callGrpc(port: number, { path, body }: BenchRequest): Promise<Buffer> {
-  const client = createGrpcClient(port);
-  try {
-    return await client.call(path, body);
-  } finally {
-    client.close();
-  }
-}
-
-async function post(port: number, { path, contentType, body }: BenchRequest): Promise<Buffer> {
-  const url = `http://127.0.0.1:${port}${path}`;
-  const response = await fetch(url, { method: 'POST', headers: { 'Content-Type': contentType }, body });
-  const reply = Buffer.from(await response.arrayBuffer());
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${reply}`);
-  return reply;
 }

@@ -1,68 +1,116 @@
-/** Who takes part in a run. */
-import type { DoorName } from '../test/support/door-clients.js';
-import { modelPath } from '../test/support/models.js';
+/** Who takes part in a run: our doors, rivals that the bench starts, and servers that run already. */
+import type { Answers, DoorName, PredictCall } from '../test/support/door-clients.js';
 import { withServer } from '../test/support/with-server.js';
-import { GENERATORS, type Side } from './measure.js';
-import { MODELS } from './models.js';
-import { missingPackages } from './packages.js';
-import { checkAnswer, createRequest } from './requests.js';
-import {
-  buildCppGrpcServer,
-  CPP_GRPC_SERVER,
-  type CppGrpcServerBuild,
-  cppGrpcServerProblem,
-  withCppGrpcServer,
-} from './rivals/cpp-grpc-server.js';
+import { differenceOf } from './answers.js';
+import { chooseGenerator } from './load/choose.js';
+import { createTransport } from './load/transport.js';
+import type { Side } from './measure.js';
+import { benchModelPath } from './model-folders.js';
+import { createCall, expectedAnswers } from './models.js';
+import { createRequest, type Encoding } from './requests.js';
+import type { Rival, WithRival } from './rivals/rival.js';
 
-export interface Prepared {
-  readonly doors: readonly DoorName[];
-  /** Undefined: it does not take part. */
-  readonly rival: CppGrpcServerBuild | undefined;
-  /** A sentence for each part that does not take part. */
-  readonly skipped: readonly string[];
+/** One door of one server that is up. */
+export type Endpoint = Pick<Side, 'server' | 'door' | 'host' | 'port' | 'pid'>;
+
+/** What starts servers of one kind for a function's duration. */
+export type Starter = <T>(model: string, fn: (endpoints: readonly Endpoint[]) => Promise<T>) => Promise<T>;
+
+export interface Workload {
+  readonly model: string;
+  /** Rows of each request. */
+  readonly batch: number;
+  readonly encoding: Encoding;
 }
 
-/** Builds the rival, and leaves out what this machine has no load generator for. */
-export async function prepare(wanted: readonly DoorName[]): Promise<Prepared> {
-  const skipped: string[] = [];
-  const doors: DoorName[] = [];
-  for (const door of wanted) {
-    const problem = await doorProblem(door);
-    if (problem === undefined) doors.push(door);
-    else skipped.push(problem);
-  }
-  // It is compared with all doors, so it takes part whatever doors are wanted.
-  const problem = (await doorProblem('grpc')) ?? (await cppGrpcServerProblem());
-  if (problem !== undefined && !skipped.includes(problem)) skipped.push(problem);
-  return { doors, rival: problem === undefined ? await buildCppGrpcServer() : undefined, skipped };
-}
+export const OURS = 'tensorgate';
+const LOOPBACK = '127.0.0.1';
 
-async function doorProblem(door: DoorName): Promise<string | undefined> {
-  const { name, package: packageName } = GENERATORS[door];
-  const missing = await missingPackages([{ check: ['which', name], package: packageName }]);
-  if (missing.length === 0) return undefined;
-  return `Load over ${door} is skipped: ${name} is missing, which is in the Debian package ${packageName}.`;
-}
-
-/** Runs `fn` with all servers up, each serving the model and checked to answer rightly, and ends them afterwards. */
-export async function withSides<T>(
-  model: string,
-  { doors, rival }: Prepared,
-  fn: (sides: readonly Side[]) => Promise<T>,
-): Promise<T> {
-  const flags = [`--model_base_path=${modelPath(model)}`, `--model_name=${model}`];
-  return withServer(flags, async ({ pid, ports }) => {
-    const ours = await Promise.all(doors.map((door) => createSide('tensorgate', door, pid, ports[door], model)));
-    if (rival === undefined) return fn(ours);
-    return withCppGrpcServer(rival, model, async ({ pid: rivalPid, port }) =>
-      fn([...ours, await createSide(CPP_GRPC_SERVER, 'grpc', rivalPid, port, model)]),
+/** Our server, with these flags beside those that name the model. */
+export function ourServer(doors: readonly DoorName[], name: string = OURS, flags: readonly string[] = []): Starter {
+  return async (model, fn) => {
+    const modelFlags = [`--model_base_path=${await benchModelPath(model)}`, `--model_name=${model}`];
+    return withServer([...modelFlags, ...flags], ({ pid, ports }) =>
+      fn(doors.map((door) => ({ server: name, door, host: LOOPBACK, port: ports[door], pid }))),
     );
-  });
+  };
 }
 
-async function createSide(server: string, door: DoorName, pid: number, port: number, model: string): Promise<Side> {
-  const known = MODELS[model];
-  if (known === undefined) throw new Error(`The bench does not know what ${model} must answer.`);
-  const request = createRequest(door, known);
-  return { server, door, pid, port, request, replyBytes: await checkAnswer(server, door, port, request) };
+/** What starts the rivals that can take part here; of the other ones a sentence each. */
+export async function prepareRivals(rivals: readonly Rival[]): Promise<{ starters: Starter[]; skipped: string[] }> {
+  const starters: Starter[] = [];
+  const skipped: string[] = [];
+  for (const rival of rivals) {
+    const prepared = await rival.prepare();
+    if ('skipped' in prepared) skipped.push(prepared.skipped);
+    else starters.push(rivalServer(rival, prepared));
+  }
+  return { starters, skipped };
+}
+
+export function rivalServer({ name, door }: Rival, withRival: WithRival): Starter {
+  return async (model, fn) => {
+    const basePath = await benchModelPath(model);
+    return withRival({ name: model, basePath }, ({ pid, port }) =>
+      fn([{ server: name, door, host: LOOPBACK, port, pid }]),
+    );
+  };
+}
+
+/** Runs `fn` with all servers up, each serving the model, and ends them afterwards. */
+export async function withEndpoints<T>(
+  model: string,
+  [starter, ...others]: readonly Starter[],
+  fn: (endpoints: readonly Endpoint[]) => Promise<T>,
+): Promise<T> {
+  if (starter === undefined) return fn([]);
+  return starter(model, (first) => withEndpoints(model, others, (rest) => fn([...first, ...rest])));
+}
+
+/**
+ * The endpoints as sides of a measurement. Each is asked once: the first one's answer is what all must say, besides what
+ * is known of the model. Rejects with a sentence if one answers something else: nothing is measured that is not right.
+ */
+export async function createSides(
+  endpoints: readonly Endpoint[],
+  { model, batch, encoding }: Workload,
+  rate?: number,
+): Promise<Side[]> {
+  const call = createCall(model, batch);
+  let expected = expectedAnswers(call);
+  const sides: Side[] = [];
+  for (const endpoint of endpoints) {
+    const { side, answers } = await createSide(endpoint, call, encoding, rate);
+    expected ??= answers;
+    const difference = differenceOf(answers, expected);
+    if (difference !== undefined) {
+      throw new Error(`The answer of ${endpoint.server} over ${endpoint.door} is wrong: ${difference}.`);
+    }
+    sides.push(side);
+  }
+  return sides;
+}
+
+async function createSide(
+  endpoint: Endpoint,
+  call: PredictCall,
+  encoding: Encoding,
+  rate: number | undefined,
+): Promise<{ side: Side; answers: Answers }> {
+  const { server, door } = endpoint;
+  const request = createRequest(door, call, encoding);
+  const transport = createTransport(endpoint, request, 1);
+  try {
+    const reply = await transport.send();
+    const generator = await chooseGenerator(door, rate);
+    return {
+      side: { ...endpoint, request, replyBytes: reply.byteLength, generator },
+      answers: request.answersIn(reply),
+    };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${server} gives no answer to ${call.model} over ${door}: ${reason}`, { cause });
+  } finally {
+    transport.close();
+  }
 }

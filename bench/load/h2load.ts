@@ -1,12 +1,10 @@
-/** gRPC load: one connection with as many streams as there are requests in flight. */
+/** gRPC load: a few connections that share the requests in flight as their streams. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withTempDir } from '../../test/support/models.js';
 import { runProcess } from '../../test/support/run-process.js';
-import { GRACE_MILLIS, type Load, type LoadGenerator, type LoadResult, numberIn } from './load.js';
-
-/** Before each message: whether it is compressed, and its length. */
-const FRAME_HEADER_BYTES = 5;
+import { FRAME_HEADER_BYTES, frame } from './grpc-frame.js';
+import { GRACE_MILLIS, type Latencies, type Load, type LoadGenerator, type LoadResult, numberIn } from './load.js';
 
 export const h2load: LoadGenerator = { name: 'h2load', package: 'nghttp2-client', run };
 
@@ -22,16 +20,12 @@ function run(load: Load): Promise<LoadResult> {
   });
 }
 
-function frame(message: Uint8Array): Buffer {
-  const header = Buffer.alloc(FRAME_HEADER_BYTES);
-  header.writeUInt32BE(message.byteLength, 1);
-  return Buffer.concat([header, message]);
-}
-
-function argumentsFor({ port, request, concurrency, durationSeconds }: Load, data: string, log: string): string[] {
+function argumentsFor(load: Load, data: string, log: string): string[] {
+  const { host, port, request, concurrency, connections, durationSeconds } = load;
   const headers = ['-H', `content-type: ${request.contentType}`, '-H', 'te: trailers'];
-  const amount = ['-c', '1', '-m', String(concurrency), '-t', '1', '-D', String(durationSeconds)];
-  return [...amount, '-d', data, '--log-file', log, ...headers, `http://127.0.0.1:${port}${request.path}`];
+  const streams = Math.ceil(concurrency / connections);
+  const amount = ['-c', String(connections), '-m', String(streams), '-t', '1', '-D', String(durationSeconds)];
+  return [...amount, '-d', data, '--log-file', log, ...headers, `http://${host}:${port}${request.path}`];
 }
 
 /**
@@ -41,7 +35,7 @@ function argumentsFor({ port, request, concurrency, durationSeconds }: Load, dat
 export function countAnswers(
   output: string,
   { replyBytes, durationSeconds }: Pick<Load, 'replyBytes' | 'durationSeconds'>,
-): Omit<LoadResult, 'p50Micros' | 'p99Micros'> {
+): Omit<LoadResult, keyof Latencies> {
   const goodAnswers = Math.round(numberIn(output, /\((\d+)\) data/) / (replyBytes + FRAME_HEADER_BYTES));
   const failed = numberIn(output, /(\d+) failed/);
   const answers = numberIn(output, /(\d+) succeeded/);
@@ -49,9 +43,9 @@ export function countAnswers(
 }
 
 /** Each line of the log: start, HTTP status, µs. */
-export function percentiles(log: string): Pick<LoadResult, 'p50Micros' | 'p99Micros'> {
+export function percentiles(log: string): Latencies {
   const rows = log.split('\n').map((line) => line.split('\t'));
   const micros = Uint32Array.from(rows.filter(([, status]) => status === '200').map((row) => Number(row[2]))).sort();
   const at = (part: number) => micros[Math.min(micros.length - 1, Math.floor(micros.length * part))] ?? Number.NaN;
-  return { p50Micros: at(0.5), p99Micros: at(0.99) };
+  return { p50Micros: at(0.5), p90Micros: at(0.9), p99Micros: at(0.99), p999Micros: at(0.999), maxMicros: at(1) };
 }

@@ -15,5 +15,8 @@ function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format('answers=%d\nrefused=%d\n', summary.requests, errors.status))
   io.write(string.format('failed=%d\n', errors.connect + errors.read + errors.write + errors.timeout))
-  io.write(string.format('micros=%d\np50=%d\np99=%d\n', summary.duration, latency:percentile(50), latency:percentile(99)))
+  io.write(string.format('micros=%d\nmax=%d\n', summary.duration, latency.max))
+  for name, part in pairs({ p50 = 50, p90 = 90, p99 = 99, p999 = 99.9 }) do
+    io.write(string.format('%s=%d\n', name, latency:percentile(part)))
+  end
 end

@@ -20,9 +20,9 @@ function run(load: Load): Promise<LoadResult> {
   });
 }
 
-function argumentsFor({ port, request, concurrency, durationSeconds }: Load, body: string): string[] {
+function argumentsFor({ host, port, request, concurrency, durationSeconds }: Load, body: string): string[] {
   const amount = ['-t', '1', '-c', String(concurrency), '-d', `${durationSeconds}s`];
-  return [...amount, '-s', SCRIPT, `http://127.0.0.1:${port}${request.path}`, '--', body, request.contentType];
+  return [...amount, '-s', SCRIPT, `http://${host}:${port}${request.path}`, '--', body, request.contentType];
 }
 
 export function parseSummary(output: string): LoadResult {
@@ -33,6 +33,9 @@ export function parseSummary(output: string): LoadResult {
     errors: refused + value('failed'),
     seconds: value('micros') / 1e6,
     p50Micros: value('p50'),
+    p90Micros: value('p90'),
     p99Micros: value('p99'),
+    p999Micros: value('p999'),
+    maxMicros: value('max'),
   };
 }
