@@ -13,9 +13,9 @@ namespace tensorgate {
 #define TENSORGATE_TF_FUNCTIONS(X)                                                                           \
   X(TF_Version)                                                                                              \
   X(TF_NewStatus) X(TF_DeleteStatus) X(TF_GetCode) X(TF_Message)                                             \
-  X(TF_NewBuffer) X(TF_NewBufferFromString) X(TF_DeleteBuffer)                                               \
+  X(TF_NewBuffer) X(TF_DeleteBuffer)                                                                         \
   X(TF_NewTensor) X(TF_DeleteTensor) X(TF_TensorType) X(TF_NumDims) X(TF_Dim) X(TF_TensorByteSize)           \
-  X(TF_TensorData) X(TF_DataTypeSize)                                                                        \
+  X(TF_TensorData)                                                                                           \
   X(TF_NewSessionOptions) X(TF_DeleteSessionOptions) X(TF_SetConfig)                                         \
   X(TF_NewGraph) X(TF_DeleteGraph) X(TF_GraphNextOperation) X(TF_GraphOperationByName)                       \
   X(TF_GraphNumFunctions) X(TF_GraphGetFunctions) X(TF_FunctionToFunctionDef) X(TF_DeleteFunction)           \

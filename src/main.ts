@@ -5,7 +5,7 @@
  * leak. `npm start` says the same.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
@@ -49,12 +49,13 @@ async function inspect(args: readonly string[]): Promise<void> {
   const [directory, ...rest] = args;
   if (directory === undefined || rest.length > 0) throw invalidArgument('Usage: tensorgate inspect DIR');
   const { inspectSavedModel } = await import('./servables/inspect.js');
-  print(inspectSavedModel(await newestVersionIn(directory)));
+  const { isSavedModel } = await import('./servables/saved-model-file.js');
+  print(inspectSavedModel(isSavedModel(directory) ? directory : await newestVersionIn(directory)));
 }
 
 /** A base folder stands for the highest of its versions; any other folder for itself. */
 async function newestVersionIn(directory: string): Promise<string> {
-  if (existsSync(join(directory, 'saved_model.pb')) || !existsSync(directory)) return directory;
+  if (!existsSync(directory)) return directory;
   const folders = await findVersionFolders(directory);
   const [newest] = selectVersions(folders.keys(), { kind: 'latest' });
   return newest === undefined ? directory : (folders.get(newest) as string);

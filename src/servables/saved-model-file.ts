@@ -42,9 +42,14 @@ const PROTO_FILE = 'saved_model.pb';
 /** TF2 keeps its initialiser as a signature: shown to clients, as TF Serving does, but none that they could run. */
 const INTERNAL_SIGNATURES = new Set(['__saved_model_init_op', '__saved_model_train_op']);
 
+/** Whether the folder holds a SavedModel, in either of its forms. */
+export function isSavedModel(directory: string): boolean {
+  return existsSync(join(directory, PROTO_FILE)) || existsSync(join(directory, 'saved_model.pbtxt'));
+}
+
 /** Throws NOT_FOUND if the folder holds no SavedModel. */
 export function checkIsSavedModel(directory: string): void {
-  if (existsSync(join(directory, PROTO_FILE)) || existsSync(join(directory, 'saved_model.pbtxt'))) return;
+  if (isSavedModel(directory)) return;
   throw notFound(
     `The folder ${directory} has no saved_model.pb: it is no SavedModel, or it is still being copied. Export the model ` +
       'with tf.saved_model.save or model.export.',

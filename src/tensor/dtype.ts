@@ -86,8 +86,3 @@ export function dataTypeName(dtype: number): string {
 export function byteSizeOf(dtype: number): number {
   return TABLE[dtype]?.byteSize ?? 0;
 }
-
-/** Whether tensors of this type can cross the C API's border: RESOURCE and VARIANT would expose raw pointers. */
-export function isServable(dtype: number): boolean {
-  return TABLE[dtype] !== undefined && dtype !== DataType.RESOURCE && dtype !== DataType.VARIANT;
-}

@@ -214,7 +214,7 @@ class Completions {
     }
     const now = Date.now();
     for (const [id, slot] of this.#slots.entries()) {
-      if (slot === undefined || slot.pending.deadlineMillis > now) continue;
+      if (slot === undefined || slot.abandoned || slot.pending.deadlineMillis > now) continue;
       this.#abandon(id, slot, new ServingError(Code.DEADLINE_EXCEEDED, DEADLINE_PASSED));
     }
   }
