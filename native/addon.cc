@@ -2,6 +2,8 @@
 #include <cstdlib>
 
 #include "env_data.h"
+#include "export_raw.h"
+#include "grpc/grpc_bindings.h"
 #include "queue.h"
 #include "request_bindings.h"
 #include "session_bindings.h"
@@ -70,12 +72,6 @@ Napi::Value DataTypes(const Napi::CallbackInfo& info) {
 // Ends the process without waiting for workers: for the one case where a run outlasts the drain limit.
 void ExitNow(const Napi::CallbackInfo& info) { std::_Exit(info[0].ToNumber().Int32Value()); }
 
-void ExportRaw(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
-  napi_set_named_property(env, exports, name, value);
-}
-
 }  // namespace
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -101,6 +97,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportRaw(env, exports, "wake", WakeQueue);
   ExportRaw(env, exports, "cancel", Cancel);
   ExportRaw(env, exports, "copyOutput", CopyOutput);
+
+  ExportGrpc(env, exports);
 
   exports["setMemoryBudget"] = Napi::Function::New(env, SetMemoryBudget);
   exports["memoryStats"] = Napi::Function::New(env, MemoryStats);

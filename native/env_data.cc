@@ -18,6 +18,8 @@ void EnvData::Attach(napi_env env) {
 
 void EnvData::CleanUp(void* arg) {
   std::unique_ptr<EnvData> data(static_cast<EnvData*>(arg));
+  // Quietly: no JavaScript runs any more.
+  data->grpc_listeners.clear();
   if (data->port) data->port->Close();
   for (int id : data->sessions) SessionTable::Get().Release(id);
 }

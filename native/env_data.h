@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "completion_port.h"
+#include "grpc/grpc_listener.h"
 
 namespace tensorgate {
 
@@ -17,6 +19,8 @@ class EnvData {
 
   std::shared_ptr<CompletionPort> port;  // null until attach()
   std::vector<int> sessions;
+  std::unordered_map<int, std::shared_ptr<GrpcListener>> grpc_listeners;  // until they are closed
+  int next_listener = 1;
 
  private:
   static void CleanUp(void* data);

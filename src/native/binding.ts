@@ -1,8 +1,8 @@
 /**
- * The addon's whole surface, declared and documented. Only workers/ and servables/ import this file.
+ * The addon's surface but for its gRPC transport, declared and documented. Only workers/ and servables/ import this file.
  * Functions are named after what they do in native/; errors they throw carry gRPC's code as `.code`.
  */
-import { createRequire } from 'node:module';
+import { addon } from './addon.js';
 
 /** Numbers of things that live on the native side, process-wide: the same in every thread. */
 export type SessionId = number & { readonly __session: unique symbol };
@@ -116,11 +116,4 @@ export interface Binding {
   exitNow(code: number): never;
 }
 
-/** TENSORGATE_ADDON names another build of the addon, e.g. one with sanitizers. */
-function load(): Binding {
-  const path =
-    process.env.TENSORGATE_ADDON ?? new URL('../../../build/Release/tensorgate.node', import.meta.url).pathname;
-  return createRequire(import.meta.url)(path) as Binding;
-}
-
-export const binding: Binding = load();
+export const binding = addon as Binding;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodePredictResponse } from '../../src/doors/grpc/encode.js';
+import { ReusedBuffer } from '../../src/doors/grpc.js';
 import { Code, ServingError } from '../../src/errors.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { OutputFormat } from '../../src/tensor/predict-request.js';
@@ -9,7 +10,7 @@ import { type FakeOutput, fakeOutputs } from '../support/graphpipe-outputs.js';
 const FLOATS = Buffer.from(Float32Array.of(2.5, 3, 4.5).buffer);
 
 function encode(outputs: FakeOutput[], format: OutputFormat = OutputFormat.TYPED_FIELDS): string {
-  return encodePredictResponse(fakeOutputs(outputs), format).toString('hex');
+  return encodePredictResponse(fakeOutputs(outputs), format, new ReusedBuffer()).toString('hex');
 }
 
 // The expected bytes are what Python's tensorflow-serving-api 2.21 writes for the same message.
@@ -35,7 +36,9 @@ test('strings are whole fields, dimensions of zero are empty messages, versions 
     { alias: 'y', dtype: DataType.FLOAT, shape: [2, 0], raw: Buffer.alloc(0) },
   ]);
   assert.equal(
-    encodePredictResponse({ ...outputs, modelVersion: 300n }, OutputFormat.TYPED_FIELDS).toString('hex'),
+    encodePredictResponse({ ...outputs, modelVersion: 300n }, OutputFormat.TYPED_FIELDS, new ReusedBuffer()).toString(
+      'hex',
+    ),
     '0a130a0173120e08071204120208024202616242000a0f0a0179120a080112061202080212001219' +
       '0a016d120308ac021a0f73657276696e675f64656661756c74',
   );
@@ -50,7 +53,7 @@ test('with the RAW format the values are the tensor_content', () => {
 
 test('versions are written exactly, zero as an empty message', () => {
   const spec = (modelVersion: bigint) =>
-    encodePredictResponse({ ...fakeOutputs([]), modelVersion }, OutputFormat.RAW).toString('hex');
+    encodePredictResponse({ ...fakeOutputs([]), modelVersion }, OutputFormat.RAW, new ReusedBuffer()).toString('hex');
   assert.match(spec(0n), /^12160a016d12001a0f/);
   assert.match(spec(2n ** 53n + 1n), /^121f0a016d12090881808080808080101a0f/);
   assert.match(spec(-1n), /^12210a016d120b08ffffffffffffffffff011a0f/);
@@ -60,7 +63,7 @@ test('a reply beyond what a protobuf message can hold is refused before memory i
   const outputs = { ...fakeOutputs([{ alias: 'y', dtype: DataType.FLOAT, shape: [1], raw: FLOATS }]) };
   const huge = { ...outputs, byteLength: () => 2 ** 31 };
   assert.throws(
-    () => encodePredictResponse(huge, OutputFormat.RAW),
+    () => encodePredictResponse(huge, OutputFormat.RAW, new ReusedBuffer()),
     (error) =>
       error instanceof ServingError && error.code === Code.RESOURCE_EXHAUSTED && /output_filter/.test(error.message),
   );

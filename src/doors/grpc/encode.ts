@@ -5,6 +5,7 @@
 import { Code, ServingError } from '../../errors.js';
 import { DataType } from '../../tensor/dtype.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
+import type { ReusedBuffer } from '../grpc.js';
 import { TENSOR_CONTENT, typedFieldOf } from './typed-fields.js';
 
 /** The most that a protobuf message can hold. */
@@ -27,15 +28,15 @@ const VERSION_VALUE_TAG = 1 << 3;
 const SIGNATURE_NAME_TAG = tag(3);
 
 /**
- * The PredictResponse of the outputs, which must be in the given format. Throws RESOURCE_EXHAUSTED if it would be
- * longer than a protobuf message can be.
+ * The PredictResponse of the outputs, which must be in the given format: in the buffer's memory, valid until its next use.
+ * Throws RESOURCE_EXHAUSTED if it would be longer than a protobuf message can be.
  */
-export function encodePredictResponse(outputs: Outputs, format: OutputFormat): Buffer {
+export function encodePredictResponse(outputs: Outputs, format: OutputFormat, buffer: ReusedBuffer): Buffer {
   const spec = modelSpecBytes(outputs);
   let size = 1 + varintSize(spec.length) + spec.length;
   for (let i = 0; i < outputs.count; i++) size += fieldSize(entrySize(outputs, i, format));
   if (size > MAX_MESSAGE_BYTES) throw tooLong(size);
-  const target = Buffer.allocUnsafe(size);
+  const target = buffer.take(size);
   let pos = 0;
   for (let i = 0; i < outputs.count; i++) pos = writeEntry(outputs, i, format, target, pos);
   target[pos++] = MODEL_SPEC_TAG;
@@ -129,18 +130,28 @@ function writeValues(outputs: Outputs, index: number, format: OutputFormat, targ
   return pos + byteLength;
 }
 
-/** ModelSpec {name, version, signature_name} of what answered. */
-function modelSpecBytes(outputs: Outputs): Buffer {
-  const name = utf8(outputs.modelName);
-  const signature = utf8(outputs.signatureName);
-  const versionSize = outputs.modelVersion === 0n ? 0 : 1 + bigVarintSize(outputs.modelVersion);
+let lastSpec:
+  | { readonly name: string; readonly version: bigint; readonly signature: string; readonly bytes: Buffer }
+  | undefined;
+
+/** ModelSpec {name, version, signature_name} of what answered: as a rule the same as the last time. */
+function modelSpecBytes({ modelName: name, modelVersion: version, signatureName: signature }: Outputs): Buffer {
+  if (lastSpec?.name !== name || lastSpec.version !== version || lastSpec.signature !== signature)
+    lastSpec = { name, version, signature, bytes: encodeModelSpec(name, version, signature) };
+  return lastSpec.bytes;
+}
+
+function encodeModelSpec(modelName: string, modelVersion: bigint, signatureName: string): Buffer {
+  const name = utf8(modelName);
+  const signature = utf8(signatureName);
+  const versionSize = modelVersion === 0n ? 0 : 1 + bigVarintSize(modelVersion);
   const target = Buffer.allocUnsafe(fieldSize(name.length) + fieldSize(versionSize) + fieldSize(signature.length));
   let pos = writeBytes(NAME_TAG, name, target, 0);
   target[pos++] = VERSION_TAG;
   pos = writeVarint(versionSize, target, pos);
   if (versionSize > 0) {
     target[pos++] = VERSION_VALUE_TAG;
-    pos = writeBigVarint(outputs.modelVersion, target, pos);
+    pos = writeBigVarint(modelVersion, target, pos);
   }
   writeBytes(SIGNATURE_NAME_TAG, signature, target, pos);
   return target;

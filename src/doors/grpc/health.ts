@@ -22,7 +22,7 @@ const SERVICES: ReadonlySet<string> = new Set([
 ]);
 
 export function registerHealth(listener: GrpcListener, api: Api): void {
-  listener.register('/grpc.health.v1.Health/Check', async (message) => check(api, message));
+  listener.register('/grpc.health.v1.Health/Check', (message, call) => call.reply(check(api, message)));
   listener.registerServerStream('/grpc.health.v1.Health/Watch', (message, replies, context) => {
     watch(api, message, replies, context);
   });

@@ -3,7 +3,14 @@ import type { Api } from '../../api/api.js';
 import { Code, ServingError } from '../../errors.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
-import { createGrpcListener, type GrpcListener, type GrpcListenerOptions, type UnaryMethod } from '../grpc.js';
+import {
+  createGrpcListener,
+  type GrpcListener,
+  type GrpcListenerOptions,
+  type GrpcTransport,
+  ReusedBuffer,
+  type UnaryMethod,
+} from '../grpc.js';
 import { decodePredictRequest } from './decode.js';
 import { encodePredictResponse } from './encode.js';
 import { registerHealth } from './health.js';
@@ -19,11 +26,13 @@ const HEALTH_SERVICE = 'grpc.health.v1.Health';
 export interface GrpcDoorOptions extends Omit<GrpcListenerOptions, 'toStatus'> {
   /** How Predict sends tensors: in typed fields (the default, as TensorFlow Serving) or as RAW, in tensor_content. */
   readonly outputFormat?: OutputFormat;
+  /** Default: the fastest that this build of Node can have. */
+  readonly transport?: GrpcTransport;
 }
 
 /** A listener with all of TensorFlow Serving's gRPC methods. */
 export function createGrpcDoor(api: Api, options: GrpcDoorOptions): Door {
-  const listener = createGrpcListener({ ...options, toStatus: toGrpcStatus });
+  const listener = createGrpcListener({ ...options, toStatus: toGrpcStatus }, options.transport);
   registerPredictionService(listener, api, options.outputFormat ?? OutputFormat.TYPED_FIELDS);
   registerModelService(listener, api);
   registerHealth(listener, api);
@@ -33,24 +42,25 @@ export function createGrpcDoor(api: Api, options: GrpcDoorOptions): Door {
 
 function registerPredictionService(listener: GrpcListener, api: Api, outputFormat: OutputFormat): void {
   const path = (method: string) => `/${PREDICTION_SERVICE}/${method}`;
-  const encode = (outputs: Outputs) => encodePredictResponse(outputs, outputFormat);
-  listener.register(path('Predict'), (message, context) =>
-    api.predict(decodePredictRequest(message, context, outputFormat), encode),
+  const buffer = new ReusedBuffer();
+  const encode = (outputs: Outputs) => encodePredictResponse(outputs, outputFormat, buffer);
+  listener.register(path('Predict'), (message, call) =>
+    api.predict(decodePredictRequest(message, call, outputFormat), (outputs) => call.reply(encode(outputs))),
   );
-  listener.register(path('GetModelMetadata'), async (message) => getModelMetadata(api, message));
+  listener.register(path('GetModelMetadata'), (message, call) => call.reply(getModelMetadata(api, message)));
   listener.register(path('Classify'), unimplemented('Classify is not supported yet. Use Predict.'));
   listener.register(path('Regress'), unimplemented('Regress is not supported yet. Use Predict.'));
   listener.register(path('MultiInference'), unimplemented('MultiInference is not supported yet. Use Predict.'));
 }
 
 function registerModelService(listener: GrpcListener, api: Api): void {
-  listener.register(`/${MODEL_SERVICE}/GetModelStatus`, async (message) => getModelStatus(api, message));
+  listener.register(`/${MODEL_SERVICE}/GetModelStatus`, (message, call) => call.reply(getModelStatus(api, message)));
   const reload = 'HandleReloadConfigRequest is not supported yet. Restart the server with the new configuration.';
   listener.register(`/${MODEL_SERVICE}/HandleReloadConfigRequest`, unimplemented(reload));
 }
 
 function unimplemented(text: string): UnaryMethod {
-  return async () => {
+  return () => {
     throw new ServingError(Code.UNIMPLEMENTED, text);
   };
 }

@@ -1,0 +1,61 @@
+// One call: an HTTP/2 stream with gRPC on it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "../slab.h"
+#include "message_reader.h"
+
+namespace tensorgate {
+
+class GrpcConnection;
+
+// How a method's calls run, as JavaScript has registered it.
+struct GrpcMethod {
+  int index;         // in the order of registration
+  bool is_dialogue;  // any number of request messages; otherwise one
+};
+
+// As grpc-encoding names it. The numbers are JavaScript's, too.
+enum class GrpcCompression { kIdentity = 0, kGzip = 1, kDeflate = 2, kUnknown = 3 };
+
+struct GrpcReply {
+  uint8_t prefix[5];
+  Slab bytes;
+};
+
+// Of the loop's thread. Shared by the connection, until the stream closes, and by the call table, until JavaScript has
+// finished the call.
+struct GrpcCall {
+  static constexpr uint32_t kNoId = UINT32_MAX;
+
+  GrpcConnection* connection;  // null once the stream has closed
+  int32_t stream_id;
+  uint32_t id = kNoId;  // in the call table: JavaScript knows of it and has not finished it
+
+  // What the request's headers said.
+  const GrpcMethod* method = nullptr;  // null: there is no such method
+  std::string path;
+  bool is_post = false;
+  bool is_grpc = false;
+  bool has_headers = false;
+  double millis_left = std::numeric_limits<double>::infinity();  // negative: grpc-timeout is malformed
+  GrpcCompression compression = GrpcCompression::kIdentity;
+
+  MessageReader reader;
+  size_t messages = 0;
+  bool request_ended = false;
+
+  std::deque<std::shared_ptr<GrpcReply>> replies;  // that are not sent yet
+  size_t sent = 0;                                 // bytes of the first of these, its prefix included
+  bool responding = false;                         // the response's headers are on their way
+  bool finished = false;                           // nothing is added to the replies any more
+  int status = 0;
+  std::string status_text;
+};
+
+}  // namespace tensorgate

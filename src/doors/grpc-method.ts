@@ -1,0 +1,96 @@
+/** What a gRPC method is to its listener: bytes in, bytes out; decoding is the method's own. */
+import { Code, resourceExhausted, ServingError } from '../errors.js';
+import type { Cancellation } from '../tensor/predict-request.js';
+import type { Door } from './door.js';
+
+export interface CallContext {
+  /** Milliseconds since the epoch after which the client does not wait any more; Infinity for none. */
+  readonly deadlineMillis: number;
+  /** Cancelled when the client goes away, or its deadline passes, before the answer. */
+  readonly cancellation: Cancellation;
+}
+
+export interface UnaryCall extends CallContext {
+  /** The answer, once; its bytes have been copied on return. In vain, but no error, once the call is over. */
+  reply(message: Uint8Array): void;
+}
+
+/** How a call ends; the codes are gRPC's, which ServingError has too. */
+export interface GrpcStatus {
+  readonly code: number;
+  readonly details: string;
+}
+
+/**
+ * Replies once, or throws or rejects with what becomes the call's status. The request's memory is lent: until the method
+ * returns, or returns its promise.
+ */
+export type UnaryMethod = (request: Uint8Array, call: UnaryCall) => void | Promise<void>;
+
+/** Answers of a method that has several. The stream ends by itself, UNAVAILABLE, when the listener drains. */
+export interface ReplyStream {
+  send(message: Uint8Array): void;
+  /** Ends the call: with OK, or with the status of the error. */
+  end(error?: unknown): void;
+}
+
+/** One request, many answers. What it throws ends the call. Context: the cancellation comes at any end of the call. */
+export type ServerStreamMethod = (request: Uint8Array, replies: ReplyStream, context: CallContext) => void;
+
+/** Many requests, each answered by one message. What it throws ends the call. */
+export type DialogueMethod = (request: Uint8Array) => Uint8Array;
+
+export interface GrpcListenerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Longest request message accepted, after decompression. Default: 2^31 - 1, the most that protobuf can hold. */
+  readonly maxMessageBytes?: number;
+  /** Maps whatever a method threw. */
+  readonly toStatus: (thrown: unknown) => GrpcStatus;
+}
+
+/** Register all methods before listen(). Paths are `/package.Service/Method`; a path can be registered once. */
+export interface GrpcListener extends Door {
+  register(path: string, method: UnaryMethod): void;
+  registerServerStream(path: string, method: ServerStreamMethod): void;
+  registerDialogue(path: string, method: DialogueMethod): void;
+}
+
+export const DEFAULT_MAX_MESSAGE_BYTES = 2 ** 31 - 1;
+
+/** How long a drain waits, once no call runs, for clients to close and for calls that are on their way. */
+export const IDLE_GRACE_MILLIS = 1000;
+
+export function messageTooLong(maxMessageBytes: number): ServingError {
+  return resourceExhausted(
+    `The request message is longer than ${maxMessageBytes} bytes. ` +
+      'Send smaller batches, or raise the limit with --max_request_bytes.',
+  );
+}
+
+export function stopping(): ServingError {
+  return new ServingError(Code.UNAVAILABLE, 'The server is stopping.');
+}
+
+export function registeredTwice(path: string): ServingError {
+  return new ServingError(Code.INTERNAL, `The gRPC method ${path} is registered twice.`);
+}
+
+/** `host:port`, for messages. */
+export function addressOf({ host, port }: GrpcListenerOptions): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+export function beingClosed(options: GrpcListenerOptions): ServingError {
+  return new ServingError(Code.UNAVAILABLE, `The gRPC door at ${addressOf(options)} is being closed.`);
+}
+
+export function cannotBind(options: GrpcListenerOptions, cause: Error): ServingError {
+  const reason = /EADDRINUSE|already in use/.test(cause.message)
+    ? 'another process listens there already. Stop it, or choose another port with --port'
+    : `${cause.message}. Check that the host is an address of this machine and that the port may be opened`;
+  return new ServingError(Code.UNAVAILABLE, `The gRPC door cannot listen at ${addressOf(options)}: ${reason}.`, {
+    cause,
+  });
+}

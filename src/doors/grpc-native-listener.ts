@@ -1,0 +1,225 @@
+/**
+ * The gRPC listener on the addon's own transport (native/grpc/): HTTP/2, message framing and sockets are C++ on this
+ * thread's event loop; a call costs one record of numbers on its way in and one call of the addon on its way out.
+ */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Code, ServingError } from '../errors.js';
+import { GRPC_RECORD_WORDS, GrpcCompression, GrpcEvent, grpcBinding } from '../native/grpc-binding.js';
+import { Cancellation } from '../tensor/predict-request.js';
+import { decompress, decompressSoon } from './grpc-compression.js';
+import {
+  beingClosed,
+  cannotBind,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  type DialogueMethod,
+  type GrpcListener,
+  type GrpcListenerOptions,
+  type GrpcStatus,
+  IDLE_GRACE_MILLIS,
+  messageTooLong,
+  type ReplyStream,
+  registeredTwice,
+  type ServerStreamMethod,
+  stopping,
+  type UnaryCall,
+  type UnaryMethod,
+} from './grpc-method.js';
+
+const MAX_RECORDS = 1024;
+/** How often a drain looks whether it is done. */
+const DRAIN_POLL_MILLIS = 20;
+
+/** Whether this build of Node carries what the transport needs. */
+export function isNativeGrpcAvailable(): boolean {
+  return grpcBinding.grpcAvailable();
+}
+
+/** What a method does with a message; the first one opens the call. */
+type OnMessage = (message: Uint8Array, call: NativeCall) => void | Promise<void>;
+
+interface Method {
+  readonly isStream: boolean;
+  readonly isDialogue: boolean;
+  readonly onMessage: OnMessage;
+}
+
+export class NativeGrpcListener implements GrpcListener {
+  readonly name = 'gRPC';
+  readonly #options: GrpcListenerOptions;
+  readonly #maxMessageBytes: number;
+  readonly #mailbox = new Float64Array(MAX_RECORDS * GRPC_RECORD_WORDS);
+  readonly #buffers: Uint8Array[] = [];
+  readonly #id: ReturnType<typeof grpcBinding.grpcCreate>;
+  readonly #paths = new Set<string>();
+  readonly #methods: Method[] = [];
+  /** By number. A number is not given again before its call has been finished. */
+  readonly #calls: (NativeCall | undefined)[] = [];
+  readonly #owner: CallOwner;
+  #draining = false;
+
+  constructor(options: GrpcListenerOptions) {
+    this.#options = options;
+    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#id = grpcBinding.grpcCreate(
+      this.#mailbox,
+      this.#buffers,
+      (records) => this.#onEvents(records),
+      this.#maxMessageBytes,
+      messageTooLong(this.#maxMessageBytes).message,
+    );
+    this.#owner = { listener: this.#id, calls: this.#calls, toStatus: options.toStatus };
+  }
+
+  register(path: string, method: UnaryMethod): void {
+    this.#add(path, { isStream: false, isDialogue: false, onMessage: method });
+  }
+
+  registerServerStream(path: string, method: ServerStreamMethod): void {
+    this.#add(path, { isStream: true, isDialogue: false, onMessage: (message, call) => method(message, call, call) });
+  }
+
+  registerDialogue(path: string, method: DialogueMethod): void {
+    this.#add(path, { isStream: true, isDialogue: true, onMessage: (message, call) => call.send(method(message)) });
+  }
+
+  async listen(): Promise<number> {
+    if (this.#draining) throw beingClosed(this.#options);
+    const { host, port } = this.#options;
+    try {
+      const addresses = isIP(host) ? [host] : (await lookup(host, { all: true })).map(({ address }) => address);
+      let bound = port;
+      for (const address of addresses) bound = grpcBinding.grpcListen(this.#id, address, bound);
+      return bound;
+    } catch (error) {
+      throw cannotBind(this.#options, error as Error);
+    }
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    grpcBinding.grpcDrain(this.#id);
+    for (const call of this.#calls) if (call?.isStream) call.end(stopping());
+    let idleMillis = 0;
+    while (idleMillis < IDLE_GRACE_MILLIS) {
+      const { connections, busy } = grpcBinding.grpcStats(this.#id);
+      if (connections === 0) break;
+      idleMillis = busy === 0 ? idleMillis + DRAIN_POLL_MILLIS : 0;
+      await sleep(DRAIN_POLL_MILLIS);
+    }
+    this.close();
+  }
+
+  close(): void {
+    this.#draining = true;
+    grpcBinding.grpcClose(this.#id);
+  }
+
+  #add(path: string, method: Method): void {
+    if (this.#paths.has(path)) throw registeredTwice(path);
+    this.#paths.add(path);
+    this.#methods[grpcBinding.grpcRegister(this.#id, path, method.isDialogue)] = method;
+  }
+
+  /** Nothing may be thrown out of here: it would end the process. */
+  #onEvents(records: number): void {
+    for (let word = 0; word < records * GRPC_RECORD_WORDS; word += GRPC_RECORD_WORDS) {
+      const kind = this.#word(word);
+      const call = this.#calls[this.#word(word + 1)];
+      if (kind === GrpcEvent.MESSAGE) this.#onMessage(word, call ?? this.#open(word));
+      else if (kind === GrpcEvent.END) (call ?? this.#open(word)).end();
+      else call?.gone();
+    }
+  }
+
+  #word(at: number): number {
+    return this.#mailbox[at] as number;
+  }
+
+  #open(word: number): NativeCall {
+    const number = this.#word(word + 1);
+    const method = this.#methods[this.#word(word + 2)] as Method;
+    const call = new NativeCall(this.#owner, number, method.isStream, this.#word(word + 3));
+    this.#calls[number] = call;
+    return call;
+  }
+
+  #onMessage(word: number, call: NativeCall): void {
+    const { onMessage, isDialogue } = this.#methods[this.#word(word + 2)] as Method;
+    const start = this.#word(word + 5);
+    const message = (this.#buffers[this.#word(word + 4)] as Uint8Array).subarray(start, start + this.#word(word + 6));
+    const compression = this.#word(word + 7);
+    if (compression === GrpcCompression.IDENTITY) run(onMessage, message, call);
+    else if (isDialogue) run((bytes) => onMessage(decompress(compression, bytes), call), message, call);
+    else
+      decompressSoon(compression, message, this.#maxMessageBytes).then(
+        (bytes) => run(onMessage, bytes, call),
+        call.fail,
+      );
+  }
+}
+
+function run(onMessage: OnMessage, message: Uint8Array, call: NativeCall): void {
+  try {
+    onMessage(message, call)?.then(undefined, call.fail);
+  } catch (error) {
+    call.fail(error);
+  }
+}
+
+/** What all calls of a listener share. */
+interface CallOwner {
+  readonly listener: ReturnType<typeof grpcBinding.grpcCreate>;
+  readonly calls: (NativeCall | undefined)[];
+  readonly toStatus: (thrown: unknown) => GrpcStatus;
+}
+
+class NativeCall implements UnaryCall, ReplyStream {
+  readonly cancellation = new Cancellation();
+  readonly deadlineMillis: number;
+  readonly isStream: boolean;
+  readonly #owner: CallOwner;
+  readonly #number: number;
+  #over = false;
+
+  constructor(owner: CallOwner, number: number, isStream: boolean, millisLeft: number) {
+    this.#owner = owner;
+    this.#number = number;
+    this.isStream = isStream;
+    this.deadlineMillis = millisLeft === Number.POSITIVE_INFINITY ? millisLeft : Date.now() + millisLeft;
+  }
+
+  reply(message: Uint8Array): void {
+    if (this.#finish()) grpcBinding.grpcReply(this.#owner.listener, this.#number, message);
+  }
+
+  send(message: Uint8Array): void {
+    if (!this.#over) grpcBinding.grpcSend(this.#owner.listener, this.#number, message);
+  }
+
+  end(error?: unknown): void {
+    const { code, details } = error === undefined ? { code: Code.OK, details: '' } : this.#owner.toStatus(error);
+    if (!this.#finish()) return;
+    grpcBinding.grpcFinish(this.#owner.listener, this.#number, code, details);
+    if (this.isStream) this.cancellation.cancel();
+  }
+
+  /** Ends the call with the status of what was thrown. */
+  readonly fail = (thrown: unknown): void => this.end(thrown ?? new ServingError(Code.UNKNOWN, 'The call failed.'));
+
+  /** The client does not wait for an answer any more. */
+  gone(): void {
+    if (!this.#finish()) return;
+    grpcBinding.grpcFinish(this.#owner.listener, this.#number, Code.CANCELLED, '');
+    this.cancellation.cancel();
+  }
+
+  /** False if the call is over already; the caller tells the addon of its end, which happens once. */
+  #finish(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#owner.calls[this.#number] = undefined;
+    return true;
+  }
+}

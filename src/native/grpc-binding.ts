@@ -1,0 +1,57 @@
+/**
+ * The addon's gRPC transport, declared and documented: HTTP/2 by the nghttp2 that Node itself carries, on this thread's event
+ * loop. Only doors/grpc-native-listener.ts imports this file. Errors it throws carry gRPC's code as `.code`.
+ */
+import { addon } from './addon.js';
+
+export type GrpcListenerId = number & { readonly __grpcListener: unique symbol };
+
+/** Words of a record in the mailbox; their meaning: native/grpc/grpc_inbox.h. */
+export const GRPC_RECORD_WORDS = 8;
+
+/** What a record tells. */
+export const GrpcEvent = {
+  /** A message; the first one of a call makes it known. */
+  MESSAGE: 0,
+  /** The client of a dialogue has sent all it will send. */
+  END: 1,
+  /** The client has cancelled, or gone. The call must still be finished, for its number's sake. */
+  CANCELLED: 2,
+} as const;
+
+/** How a message is compressed. */
+export const GrpcCompression = { IDENTITY: 0, GZIP: 1, DEFLATE: 2 } as const;
+
+export interface GrpcBinding {
+  /** Whether this build of Node exports nghttp2's functions. Without them nothing else here may be called. */
+  grpcAvailable(): boolean;
+  /**
+   * `onEvents` is told how many records the mailbox has. A message lies in `buffers[record's word 4]`. All that memory is
+   * lent until onEvents returns. `tooLong` is the text that refuses messages of more than `maxMessageBytes`.
+   */
+  grpcCreate(
+    mailbox: Float64Array,
+    buffers: Uint8Array[],
+    onEvents: (records: number) => void,
+    maxMessageBytes: number,
+    tooLong: string,
+  ): GrpcListenerId;
+  /** Returns the method's number: they count from 0. A dialogue has any number of request messages, others have one. */
+  grpcRegister(listener: GrpcListenerId, path: string, isDialogue: boolean): number;
+  /** `address`: numeric. Returns the port. Throws with the system's reason. */
+  grpcListen(listener: GrpcListenerId, address: string, port: number): number;
+  /** Sends one message; its bytes have been copied on return. In vain, but no error, once the client has gone. Throws. */
+  grpcSend(listener: GrpcListenerId, call: number, message: Uint8Array): void;
+  /** Ends a call, good (code 0, no text) or not. Its number may be given again from here on. Once per call. */
+  grpcFinish(listener: GrpcListenerId, call: number, code: number, text: string): void;
+  /** The last message and the good end in one. */
+  grpcReply(listener: GrpcListenerId, call: number, message: Uint8Array): void;
+  /** Takes no more connections and has clients start no more calls. */
+  grpcDrain(listener: GrpcListenerId): void;
+  /** Closes all connections; open calls are told as CANCELLED. */
+  grpcClose(listener: GrpcListenerId): void;
+  /** `busy`: calls that are not over, and connections with bytes that have not gone out. All 0 for one that is closed. */
+  grpcStats(listener: GrpcListenerId): { readonly connections: number; readonly busy: number };
+}
+
+export const grpcBinding = addon as GrpcBinding;
