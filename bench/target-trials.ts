@@ -1,7 +1,9 @@
 /** The trials of `--preset targets` that give one figure by themselves. */
+import { POLL_NEEDS, poll } from './load/poll.js';
 import { type MeasureOptions, measure, median, type Side } from './measure.js';
 import { measureModelFloor } from './model-floor.js';
 import { benchModelPath } from './model-folders.js';
+import { missingPackages } from './packages.js';
 import { treeRssMiB } from './process-memory.js';
 import { createSides, OURS, ourServer } from './sides.js';
 import type { Outcome, SpecialTrial } from './targets.js';
@@ -21,10 +23,16 @@ async function tfserver({ onStep }: TrialOptions): Promise<Outcome> {
   return { figure: seconds.rest / seconds.grpc };
 }
 
-/** Our p50 with one request in flight, less that of TF_SessionRun in a bare loop: medians of rounds in turns. */
+/**
+ * Our p50 with one request in flight, less that of TF_SessionRun in a bare loop: medians of rounds in turns. The client
+ * polls: what a client's own thread needs to wake up is not the server's.
+ */
 async function idle(options: TrialOptions): Promise<Outcome> {
+  const missing = await missingPackages(POLL_NEEDS);
+  if (missing.length > 0) return { skipped: `The polling client needs the Debian packages ${missing.join(', ')}.` };
   const micros: { ours: number[]; floor: number[] } = { ours: [], floor: [] };
-  return withSmallSide(async (side) => {
+  return withSmallSide(async (small) => {
+    const side = { ...small, generator: poll };
     for (let round = 0; round < options.rounds; round++) {
       const floor = await measureModelFloor('half_plus_two', 1, options.durationSeconds);
       if ('skipped' in floor) return floor;

@@ -94,7 +94,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportRaw(env, exports, "attach", Attach);
   ExportRaw(env, exports, "submit", Submit);
   ExportRaw(env, exports, "submitJson", SubmitJson);
-  ExportRaw(env, exports, "wake", WakeQueue);
   ExportRaw(env, exports, "cancel", Cancel);
   ExportRaw(env, exports, "copyOutput", CopyOutput);
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "execute.h"
+#include "signal_mask.h"
+
 namespace tensorgate {
 
 namespace {
@@ -71,10 +74,39 @@ CompletionPort::CompletionPort(napi_env env, napi_value mailbox, napi_value call
   napi_create_string_utf8(env, "tensorgate completions", NAPI_AUTO_LENGTH, &name);
   napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, OnWakeUp, &wake_up_);
   napi_unref_threadsafe_function(env, wake_up_);
+  napi_async_init(env, nullptr, name, &context_);
+  uv_loop_s* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  end_of_turn_ = std::make_unique<TurnHook>(loop, [this] { EndTurn(); });
 }
 
-void CompletionPort::RequestSubmitted() {
+void CompletionPort::RequestSubmitted(const std::shared_ptr<DeviceQueue>& queue) {
   if (in_flight_++ == 0) napi_ref_threadsafe_function(env_, wake_up_);
+  if (std::find(submitted_to_.begin(), submitted_to_.end(), queue) == submitted_to_.end())
+    submitted_to_.push_back(queue);
+}
+
+void CompletionPort::EndTurn() {
+  if (submitted_to_.empty()) return;
+  for (const auto& queue : std::exchange(submitted_to_, {}))
+    if (auto quick = queue->EndTurn()) RunHere(std::move(quick));
+}
+
+void CompletionPort::RunHere(std::unique_ptr<Request> request) {
+  {
+    const SignalMask mask;
+    Execute({&request, 1});
+  }
+  const auto port = request->port;
+  if (port.get() != this) return port->Complete(std::move(request));  // another environment submitted it
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    done_.push_back(std::move(request));
+  }
+  napi_handle_scope scope;
+  napi_open_handle_scope(env_, &scope);
+  Drain(env_);
+  napi_close_handle_scope(env_, scope);
 }
 
 void CompletionPort::Complete(std::unique_ptr<Request> request) {
@@ -142,11 +174,15 @@ void CompletionPort::Deliver(napi_env env, std::vector<std::unique_ptr<Request>>
   delivering_ = std::move(records);
   napi_handle_scope scope;
   napi_open_handle_scope(env, &scope);
-  napi_value callback, count, undefined, result;
+  napi_value callback, count, result;
   napi_get_reference_value(env, callback_, &callback);
   napi_create_uint32(env, static_cast<uint32_t>(delivering_.size()), &count);
-  napi_get_undefined(env, &undefined);
-  napi_call_function(env, undefined, callback, 1, &count, &result);
+  // Not a plain call: promises must be seen to even where no JavaScript is further up, as at the end of a turn.
+  if (napi_make_callback(env, context_, callback, callback, 1, &count, &result) == napi_pending_exception) {
+    napi_value error;
+    napi_get_and_clear_last_exception(env, &error);
+    napi_fatal_exception(env, error);
+  }
   napi_close_handle_scope(env, scope);
   delivering_.clear();
 }
@@ -167,6 +203,8 @@ void CompletionPort::Close() {
   if (!wake_up_) return;
   napi_release_threadsafe_function(wake_up_, napi_tsfn_abort);
   wake_up_ = nullptr;
+  end_of_turn_.reset();
+  napi_async_destroy(env_, context_);
   napi_delete_reference(env_, mailbox_);
   napi_delete_reference(env_, callback_);
 }

@@ -2,6 +2,8 @@
 //
 //   worker --Complete()--> done_ --one threadsafe call--> Drain() on the loop --records--> mailbox --> JavaScript
 //
+// A request that takes less time than a worker needs to wake up is run by the port itself, at the end of the turn.
+//
 // The mailbox is one ArrayBuffer that JavaScript reads as 8-byte numbers, so that a finished request costs no
 // JavaScript objects and no call per field. A record, in words (float64 unless said):
 //   0 words of this record      1 request id      2 code (0: good)      3 queue time, µs      4 run time, µs
@@ -13,7 +15,9 @@
 #include <mutex>
 #include <vector>
 
+#include "loop/turn_hook.h"
 #include "napi_setup.h"
+#include "queue.h"
 #include "request.h"
 
 namespace tensorgate {
@@ -29,8 +33,9 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   // Any thread. Takes the request over.
   void Complete(std::unique_ptr<Request> request);
 
-  // On the loop: the loop must stay alive while requests are in flight.
-  void RequestSubmitted();
+  // On the loop, for each request: keeps the loop alive while it is in flight, and has the queue see to it at the end of
+  // the loop's turn.
+  void RequestSubmitted(const std::shared_ptr<DeviceQueue>& queue);
 
   // On the loop, during the callback only: the bytes of an output of the record at `record` (0 is the first).
   Status CopyOutput(uint32_t record, uint32_t output, uint8_t* target, size_t room) const;
@@ -41,6 +46,8 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
  private:
   static void OnWakeUp(napi_env env, napi_value, void* context, void*);
   void Drain(napi_env env);
+  void EndTurn();
+  void RunHere(std::unique_ptr<Request> request);
   bool Write(const Request& request, size_t* position) const;
   void Deliver(napi_env env, std::vector<std::unique_ptr<Request>> records);
 
@@ -50,7 +57,10 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   size_t word_count_ = 0;
   napi_ref mailbox_ = nullptr;
   napi_ref callback_ = nullptr;
+  napi_async_context context_ = nullptr;
   size_t in_flight_ = 0;
+  std::vector<std::shared_ptr<DeviceQueue>> submitted_to_;  // in this turn of the loop
+  std::unique_ptr<TurnHook> end_of_turn_;
   std::vector<std::unique_ptr<Request>> delivering_;
 
   std::mutex mutex_;  // guards what follows

@@ -171,7 +171,9 @@ void Execute(std::span<const std::unique_ptr<Request>> requests) {
     for (Request* request : group) Guard(request, [&] { return RunAlone(request); });
   }
   const int64_t each = MicrosSince(start) / static_cast<int64_t>(requests.size());
-  requests[0]->session->NoteRequest(static_cast<uint32_t>(std::min<int64_t>(each, 1'000'000)));
+  const auto micros = static_cast<uint32_t>(std::min<int64_t>(each, 1'000'000));
+  requests[0]->session->NoteRequest(micros);
+  if (requests.size() == 1) NoteRun(*requests[0], micros);
 }
 
 }  // namespace tensorgate

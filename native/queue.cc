@@ -42,13 +42,32 @@ void DeviceQueue::Submit(std::unique_ptr<Request> request) {
   if (request) Refuse(std::move(request), Closed());
 }
 
-void DeviceQueue::Wake() {
+std::unique_ptr<Request> DeviceQueue::EndTurn() {
+  std::unique_ptr<Request> quick;
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    const bool asleep = idle_workers_ > 0 && idle_workers_ == workers_;
+    if (asleep && requests_.size() == 1 && IsQuick(*requests_.front())) {
+      quick = std::move(requests_.front());
+      requests_.pop_front();
+      taken_++;
+      batches_++;
+    }
     wake = idle_workers_ > 0 && !requests_.empty();
   }
   if (wake) not_empty_.notify_one();
+  return quick;
+}
+
+void DeviceQueue::Enter() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  workers_++;
+}
+
+void DeviceQueue::Leave() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  workers_--;
 }
 
 bool DeviceQueue::WorthAnother(const Request& taken) const {

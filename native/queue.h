@@ -16,12 +16,17 @@ namespace tensorgate {
 // by being taken, by its deadline passing, by being cancelled or by Close(): each way ends in its completion port.
 class DeviceQueue {
  public:
-  // Refuses with UNAVAILABLE, through the request's own port, once the queue is closed. Wakes nobody: Wake() does, once
-  // for all that one turn of the event loop has submitted (measured: a wake-up costs 5 µs, as much as a small run).
+  // Refuses with UNAVAILABLE, through the request's own port, once the queue is closed. Wakes nobody: see EndTurn().
   void Submit(std::unique_ptr<Request> request);
 
-  // Has what waits seen to: wakes one idle worker. That one wakes the next, if it is worth it.
-  void Wake();
+  // Has what waits seen to, once for all that one turn of the event loop has submitted (measured: a wake-up costs 5 µs,
+  // as much as a small run). Wakes one idle worker; that one wakes the next, if it is worth it. But where just one
+  // request waits that is known to be quick, and all workers sleep, it is given back: for the caller to run at once.
+  std::unique_ptr<Request> EndTurn();
+
+  // A worker's thread comes to serve the queue, and leaves it.
+  void Enter();
+  void Leave();
 
   // Waits up to `idle` for requests that are still wanted; empty when there was none. Several are taken if they may
   // share a run: those that wait, never waiting for more.
@@ -52,7 +57,8 @@ class DeviceQueue {
   std::mutex mutex_;
   std::condition_variable not_empty_;
   std::deque<std::unique_ptr<Request>> requests_;
-  size_t idle_workers_ = 0;
+  size_t workers_ = 0;
+  size_t idle_workers_ = 0;  // of these, waiting in Take()
   uint64_t taken_ = 0;
   uint64_t batches_ = 0;
   bool closed_ = false;

@@ -18,6 +18,19 @@ uint32_t ExpectedMicros(const Request& request) {
   return IsSmall(request) ? request.session->typical_micros() : Session::kUnknown;
 }
 
+bool IsQuick(const Request& request) {
+  if (request.is_json)
+    return request.session->is_steady_for_json() && request.session->quick_json_runs().Expects(request.work_size);
+  return request.signature->steady() && request.signature->quick_runs().Expects(request.work_size);
+}
+
+void NoteRun(const Request& request, uint32_t micros) {
+  if (request.is_json)
+    request.session->quick_json_runs().Note(request.work_size, micros);
+  else
+    request.signature->quick_runs().Note(request.work_size, micros);
+}
+
 bool IsBatchCandidate(const Request& request) {
   if (!IsSmall(request)) return false;
   return request.is_json ? request.session->has_batchable() : request.signature->batchable();

@@ -30,6 +30,7 @@ struct Request {
 
   std::shared_ptr<Session> session;
   size_t body_bytes = 0;  // as it came over the wire
+  size_t work_size = 0;   // what its time grows with: elements of its inputs, or bytes of JSON; at least 1
 
   // What came over the wire: inputs in the signature's order, those in `encoded` not decoded yet …
   std::vector<EncodedInput> encoded;
@@ -50,6 +51,12 @@ struct Request {
 
 // How long the request is expected to keep its worker; the most there is where that cannot be told.
 uint32_t ExpectedMicros(const Request& request);
+
+// Whether it is known to take less time than waking a worker does.
+bool IsQuick(const Request& request);
+
+// Notes how long it took, decoding and formatting included, for the next one's sake.
+void NoteRun(const Request& request, uint32_t micros);
 
 // Whether it may share a run with others of its model, as far as can be told before it is decoded.
 bool IsBatchCandidate(const Request& request);

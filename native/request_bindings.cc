@@ -33,7 +33,7 @@ void SubmitTo(napi_env env, int queue_id, int32_t request_id, Read read) {
     auto request = NewRequest(data, request_id);
     const Status status = read(request.get());
     if (!status.ok()) return Throw(env, status);
-    data->port->RequestSubmitted();
+    data->port->RequestSubmitted(queue);
     queue->Submit(std::move(request));
   } catch (const std::bad_alloc&) {
     Throw(env, NoMemory());
@@ -41,12 +41,6 @@ void SubmitTo(napi_env env, int queue_id, int32_t request_id, Read read) {
 }
 
 }  // namespace
-
-napi_value WakeQueue(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
-  if (const auto queue = QueueTable::Get().Find(arguments.Int(0))) queue->Wake();
-  return nullptr;
-}
 
 napi_value Attach(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
@@ -77,6 +71,7 @@ napi_value SubmitJson(napi_env env, napi_callback_info info) {
     request->deadline = DeadlineIn(arguments.Number(3));
     const auto body = arguments.Array<const uint8_t>(4, napi_uint8_array);
     request->body_bytes = body.size();
+    request->work_size = body.size() + 1;
     request->json_body = Slab(body.size());
     std::copy(body.begin(), body.end(), request->json_body.data());
     return {};

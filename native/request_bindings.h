@@ -12,8 +12,6 @@ napi_value Attach(napi_env env, napi_callback_info info);
 napi_value Submit(napi_env env, napi_callback_info info);
 // submitJson(queueId, sessionId, requestId, millisLeft, body: Uint8Array)
 napi_value SubmitJson(napi_env env, napi_callback_info info);
-// wake(queueId)
-napi_value WakeQueue(napi_env env, napi_callback_info info);
 // cancel(queueId, requestId) -> boolean
 napi_value Cancel(napi_env env, napi_callback_info info);
 // copyOutput(record, output, target: Uint8Array, offset)

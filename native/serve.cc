@@ -10,10 +10,22 @@ namespace {
 
 constexpr std::chrono::seconds kLongestStay{1};
 
+class Presence {
+ public:
+  explicit Presence(DeviceQueue& queue) : queue_(queue) { queue_.Enter(); }
+  ~Presence() { queue_.Leave(); }
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
+
+ private:
+  DeviceQueue& queue_;
+};
+
 }  // namespace
 
 bool Serve(DeviceQueue& queue, std::chrono::milliseconds idle) {
   const SignalMask mask;
+  const Presence presence(queue);
   const auto leave = Clock::now() + kLongestStay;
   while (Clock::now() < leave) {
     std::vector<std::unique_ptr<Request>> requests = queue.Take(idle);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "quick_runs.h"
 #include "signature.h"
 #include "status.h"
 #include "tf_api.h"
@@ -37,6 +38,11 @@ class Session {
   bool has_batchable() const { return has_batchable_.load(std::memory_order_relaxed); }
   void NoteBatchable() { has_batchable_.store(true, std::memory_order_relaxed); }
 
+  // Whether how long a JSON request takes depends on its length only, whichever signature it names; and what it took.
+  bool is_steady_for_json() const { return is_steady_for_json_.load(std::memory_order_relaxed); }
+  void NoteUnsteady() { is_steady_for_json_.store(false, std::memory_order_relaxed); }
+  QuickRuns& quick_json_runs() { return quick_json_runs_; }
+
   // How long a request of this model keeps a worker, in microseconds: a moving average; kUnknown before the first one.
   static constexpr uint32_t kUnknown = UINT32_MAX;
   uint32_t typical_micros() const { return typical_micros_.load(std::memory_order_relaxed); }
@@ -57,6 +63,8 @@ class Session {
   std::string meta_graph_;
   bool interruptible_ = false;
   std::atomic<bool> has_batchable_{false};
+  std::atomic<bool> is_steady_for_json_{true};
+  QuickRuns quick_json_runs_;
   std::atomic<uint32_t> typical_micros_{kUnknown};
 };
 

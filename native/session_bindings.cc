@@ -120,7 +120,7 @@ Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {
   auto session = SessionTable::Get().Find(session_id);
   if (!session) throw Napi::Error::New(info.Env(), "There is no session " + std::to_string(session_id));
   auto signature = Signature::Prepare(std::move(session), info[1].ToString().Utf8Value(), TensorList(info[2]),
-                                      TensorList(info[3]), info[4].ToBoolean());
+                                      TensorList(info[3]), {info[4].ToBoolean(), info[5].ToBoolean()});
   Napi::Object result = Napi::Object::New(info.Env());
   result["inputTypes"] = TypesOf(info.Env(), signature->inputs());
   result["outputTypes"] = TypesOf(info.Env(), signature->outputs());

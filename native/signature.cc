@@ -34,12 +34,15 @@ Status ResolveAll(const Session& session, std::vector<SignatureTensor>* tensors,
 
 std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, std::string name,
                                               std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
-                                              bool batchable) {
+                                              SignatureTraits traits) {
   std::shared_ptr<Signature> signature(new Signature);
   signature->refusal_ = ResolveAll(*session, &inputs, "input");
   if (signature->refusal_.ok()) signature->refusal_ = ResolveAll(*session, &outputs, "output");
-  signature->batchable_ = batchable;
-  if (batchable) session->NoteBatchable();
+  signature->batchable_ = traits.batchable;
+  signature->steady_ = traits.steady;
+  if (traits.batchable) session->NoteBatchable();
+  // JSON requests can name those that have a name.
+  if (!traits.steady && !name.empty()) session->NoteUnsteady();
   signature->session_ = std::move(session);
   signature->name_ = std::move(name);
   signature->inputs_ = std::move(inputs);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "codec/json_tensor.h"
+#include "quick_runs.h"
 #include "status.h"
 #include "tf_api.h"
 
@@ -30,6 +31,12 @@ struct SignatureTensor {
   TF_DataType dtype = TF_FLOAT;
 };
 
+// What is known of a signature's runs beforehand.
+struct SignatureTraits {
+  bool batchable;  // all inputs and outputs have a first dimension that counts rows
+  bool steady;     // how long a run takes depends on shapes only, not on values
+};
+
 // Immutable after Prepare(), shared by the tables and by each request in flight; keeps its session alive. Any thread.
 class Signature {
  public:
@@ -37,11 +44,14 @@ class Signature {
   // is none of that name or if its dtype cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
   static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
                                             std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
-                                            bool batchable);
+                                            SignatureTraits traits);
 
   // Whether requests may share a run: declared so, and not found out to be otherwise.
   bool batchable() const { return batchable_.load(std::memory_order_relaxed); }
   void MarkUnbatchable() const { batchable_.store(false, std::memory_order_relaxed); }
+
+  bool steady() const { return steady_; }
+  QuickRuns& quick_runs() const { return quick_runs_; }
 
   // Why the signature cannot be run; good for one that can.
   const Status& refusal() const { return refusal_; }
@@ -68,6 +78,8 @@ class Signature {
   std::vector<TF_Output> feeds_;
   std::vector<JsonInput> json_inputs_;
   std::vector<uint32_t> all_outputs_;
+  bool steady_ = false;
+  mutable QuickRuns quick_runs_;
   mutable std::atomic<bool> batchable_{false};
   mutable std::mutex fetch_sets_mutex_;
   mutable std::set<std::vector<uint32_t>> fetch_sets_;

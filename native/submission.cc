@@ -107,12 +107,15 @@ Status ReadSubmission(std::span<const double> numbers, std::span<const uint8_t> 
   if (std::adjacent_find(wanted.begin(), wanted.end(), std::greater_equal<>()) != wanted.end())
     return Malformed("wanted outputs must ascend");
   request->body_bytes = body.size();
+  request->work_size = 1;
   request->encoded.resize(declared.size());
   request->inputs.resize(declared.size());
   for (size_t i = 0; i < declared.size(); i++) {
     EncodedInput& input = request->encoded[i];
     input.dtype = declared[i].dtype;
     if (!ReadInput(&words, body, &input)) return Malformed("input '" + declared[i].alias + "' is out of bounds");
+    // A shape that makes no sense is found out when the input is decoded.
+    request->work_size += static_cast<size_t>(std::max<int64_t>(ElementCount(input.dims), 0));
     if (!input.IsTensorAlready()) continue;
     Status status = DecodeInput(declared[i].alias, std::move(input), &request->inputs[i]);
     if (!status.ok()) return status;

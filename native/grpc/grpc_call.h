@@ -39,7 +39,7 @@ struct GrpcCall {
 
   // What the request's headers said.
   const GrpcMethod* method = nullptr;  // null: there is no such method
-  std::string path;
+  std::string unknown_path;
   bool is_post = false;
   bool is_grpc = false;
   bool has_headers = false;

@@ -168,9 +168,11 @@ void GrpcConnection::BeginCall(int32_t stream_id) {
 
 void GrpcConnection::ReadHeader(GrpcCall* call, std::string_view name, std::string_view value) {
   if (name == ":path") {
-    call->path = value;
-    const auto found = service_.methods.find(call->path);
-    if (found != service_.methods.end()) call->method = &found->second;
+    const auto found = service_.methods.find(value);
+    if (found != service_.methods.end())
+      call->method = &found->second;
+    else
+      call->unknown_path = value;
   } else if (name == ":method") {
     call->is_post = value == "POST";
   } else if (name == "content-type") {
@@ -187,7 +189,7 @@ void GrpcConnection::CheckHeaders(GrpcCall* call) {
   if (!call->is_post) return RefuseHttp(call, "405");
   if (!call->is_grpc) return RefuseHttp(call, "415");
   if (!call->method)
-    return Refuse(call, {code::kUnimplemented, "The server does not implement the method " + call->path + "."});
+    return Refuse(call, {code::kUnimplemented, "The server does not implement the method " + call->unknown_path + "."});
   if (call->compression == GrpcCompression::kUnknown)
     return Refuse(call, {code::kUnimplemented, "The request is compressed in a way that is not known here. Use " +
                                                    std::string(kAccepted) + "."});

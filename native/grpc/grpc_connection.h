@@ -1,6 +1,8 @@
 // One client: an HTTP/2 session (nghttp2) on a socket, and the gRPC calls on it.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
@@ -20,7 +22,7 @@ struct GrpcService {
   size_t most_message_bytes;
   std::string too_long;  // the text of the refusal of a longer message
   // By path, `/package.Service/Method`.
-  std::unordered_map<std::string, GrpcMethod> methods;
+  std::map<std::string, GrpcMethod, std::less<>> methods;
 };
 
 // Of the loop's thread. Owns the socket. Nothing is sent before Flush().

@@ -68,7 +68,8 @@ export class Exchange implements HttpExchange {
     this.#res = undefined;
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     res.cork(() => {
-      res.writeStatus(statusLine(status));
+      // 200 is what uWebSockets writes by itself.
+      if (status !== 200) res.writeStatus(statusLine(status));
       if (contentType !== '') res.writeHeader('Content-Type', contentType);
       for (const [name, value] of extraHeaders) res.writeHeader(name, value);
       this.#writeBody(res, bytes);

@@ -74,7 +74,8 @@ export interface Binding {
   /**
    * Resolves the tensors of a signature. With a name that is not empty, JSON requests for the session find it by that
    * name. Requests of a `batchable` one that wait together share a run: all its inputs and outputs must have a first
-   * dimension that counts rows. Pair with removeSignature, also when it is refused.
+   * dimension that counts rows. A single small request of a `steady` one, whose runs take as long as their shapes say
+   * whatever the values are, may be run on the event loop. Pair with removeSignature, also when it is refused.
    */
   prepareSignature(
     session: SessionId,
@@ -82,6 +83,7 @@ export interface Binding {
     inputs: readonly SignatureTensorName[],
     outputs: readonly SignatureTensorName[],
     batchable: boolean,
+    steady: boolean,
   ): PreparedSignature;
   removeSignature(id: SignatureId): void;
 
@@ -98,12 +100,14 @@ export interface Binding {
 
   /** Where finished requests are delivered; once per environment. The mailbox's layout: native/completion_port.h. */
   attach(mailbox: Float64Array, onCompletions: (records: number) => void): void;
-  /** Queues a request; `words` as native/submission.h says. The body's bytes have been copied when it returns. Throws. */
+  /**
+   * Queues a request, which is seen to at the end of the event loop's turn: by a worker, or, where that takes longer than
+   * the run itself, there and then. `words` as native/submission.h says. The body's bytes have been copied when it returns.
+   * Throws.
+   */
   submit(queue: QueueId, signature: SignatureId, requestId: number, words: Float64Array, body: Uint8Array): void;
   /** Queues a JSON request, to be parsed on the worker. Copies the body. Throws. */
   submitJson(queue: QueueId, session: SessionId, requestId: number, millisLeft: number, body: Uint8Array): void;
-  /** Has workers see to what was submitted: submit() and submitJson() wake nobody. */
-  wake(queue: QueueId): void;
   /** Drops a request that still waits; it completes as CANCELLED. False if it no longer waits. */
   cancel(queue: QueueId, requestId: number): boolean;
   /** Copies an output's bytes; only within onCompletions, for the record at that place of the mailbox. Throws. */

@@ -74,7 +74,7 @@ export class GraphSignatures {
 }
 
 function prepare(session: SessionId, inputs: SignatureTensorName[], outputs: SignatureTensorName[]): PreparedSignature {
-  const prepared = binding.prepareSignature(session, '', inputs, outputs, false);
+  const prepared = binding.prepareSignature(session, '', inputs, outputs, false, false);
   if (prepared.refusal === undefined) return prepared;
   binding.removeSignature(prepared.id);
   throw toServingError(prepared.refusal);

@@ -8,6 +8,7 @@ import { checkHasTags, checkIsSavedModel, checkVariables, readMetaGraph } from '
 import { generalSessionConfig, leanSessionConfig, type SessionParallelism } from './session-config.js';
 import { Signature } from './signature.js';
 import { isBatchable, type SignatureInfo } from './signature-info.js';
+import { SteadyCosts } from './steady-cost.js';
 
 export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
@@ -43,7 +44,8 @@ export class SavedModelLoader implements Loader<SavedModel> {
       if (metaGraph.hasVariables) checkVariables(path);
       // One that cannot be run does not keep the others from being served: it says why when it is asked for.
       const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
-      const signatures = runnable.map((info) => this.#prepare(session.id, info));
+      const costs = new SteadyCosts(session.metaGraph);
+      const signatures = runnable.map((info) => this.#prepare(session.id, info, costs));
       const { queue } = this.#options;
       this.#servable = new SavedModel({ id, session: session.id, queue, signatures, declared: metaGraph.signatures });
       this.#session = session.id;
@@ -61,9 +63,13 @@ export class SavedModelLoader implements Loader<SavedModel> {
     this.#session = undefined;
   }
 
-  #prepare(session: SessionId, info: SignatureInfo): Signature {
+  #prepare(session: SessionId, info: SignatureInfo, costs: SteadyCosts): Signature {
     const batchable = this.#options.batching && isBatchable(info);
-    return new Signature(info, binding.prepareSignature(session, info.name, info.inputs, info.outputs, batchable));
+    const steady = costs.isSteady(info);
+    return new Signature(
+      info,
+      binding.prepareSignature(session, info.name, info.inputs, info.outputs, batchable, steady),
+    );
   }
 
   /** The lean session where the graph allows it, else the general one. */

@@ -47,10 +47,10 @@ export class SavedModel {
   }
 
   /**
-   * Runs the model; see Api.predict for what it rejects with. The body of the request has been read when
+   * Runs the model; see Api.predict for what it throws or rejects with. The body of the request has been read when
    * the promise is returned.
    */
-  async predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
+  predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
     return request.kind === 'json' ? this.#predictJson(request, encode) : this.#predictTensors(request, encode);
   }
 

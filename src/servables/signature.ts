@@ -18,6 +18,8 @@ export interface SignatureCall {
   readonly outputNames: readonly string[];
 }
 
+const ALL: readonly number[] = [];
+
 export class Signature {
   readonly info: SignatureInfo;
   readonly #prepared: PreparedSignature;
@@ -50,14 +52,16 @@ export class Signature {
     const { inputTypes, refusal } = this.#prepared;
     if (refusal !== undefined) throw toServingError(refusal);
     const inputs: InputTensor[] = [];
-    request.inputs.forEach((input, place) => {
-      const index = this.#indexOf(input, place);
+    let place = 0;
+    for (const input of request.inputs) {
+      const index = this.#indexOf(input, place++);
       if (inputs[index] !== undefined) throw invalidArgument(`Input '${this.#alias(index)}' is sent twice.`);
       checkInput(this, input, this.#alias(index), inputTypes[index] as number);
       inputs[index] = input;
-    });
+    }
     this.#checkComplete(inputs);
-    return { signature: this, inputs, ...this.#selectOutputs(request.outputFilter) };
+    if (request.outputFilter.length > 0) return this.#callFor(inputs, request.outputFilter);
+    return { signature: this, inputs, fetches: ALL, order: undefined, outputNames: this.#outputAliases };
   }
 
   /** Whether all names that the request gives are aliases of this signature, none missing and none left empty in vain. */
@@ -81,8 +85,9 @@ export class Signature {
   }
 
   #checkComplete(inputs: readonly (InputTensor | undefined)[]): void {
-    for (const [index, declared] of this.info.inputs.entries()) {
-      if (inputs[index] !== undefined) continue;
+    let index = 0;
+    for (const declared of this.info.inputs) {
+      if (inputs[index++] !== undefined) continue;
       throw invalidArgument(
         `Input '${declared.alias}' (${dataTypeName(declared.dtype)}, shape ${formatShape(declared.shape)}) of signature ` +
           `'${this.name}' is missing. Its inputs are: ${this.#list('inputs')}.`,
@@ -90,8 +95,7 @@ export class Signature {
     }
   }
 
-  #selectOutputs(filter: readonly string[]): Pick<SignatureCall, 'fetches' | 'order' | 'outputNames'> {
-    if (filter.length === 0) return { fetches: [], order: undefined, outputNames: this.#outputAliases };
+  #callFor(inputs: readonly InputTensor[], filter: readonly string[]): SignatureCall {
     const wanted = filter.map((name) => {
       const index = this.#outputIndex.get(name);
       if (index !== undefined) return index;
@@ -101,7 +105,8 @@ export class Signature {
     });
     const fetches = [...new Set(wanted)].sort((a, b) => a - b);
     if (fetches.length < wanted.length) throw invalidArgument(`An output is asked for twice: ${filter.join(', ')}.`);
-    return { fetches, order: wanted.map((index) => fetches.indexOf(index)), outputNames: filter };
+    const order = wanted.map((index) => fetches.indexOf(index));
+    return { signature: this, inputs, fetches, order, outputNames: filter };
   }
 
   #list(side: 'inputs' | 'outputs'): string {

@@ -81,7 +81,7 @@ interface PredictRequestBase {
   readonly body: Uint8Array;
   /** Milliseconds since the epoch after which the answer is not wanted any more; Infinity for none. */
   readonly deadlineMillis: number;
-  readonly cancellation?: Cancellation;
+  readonly cancellation?: Cancellation | undefined;
 }
 
 /** Tensors whose place in the body the door has found. */

@@ -112,12 +112,6 @@ class Completions {
   /** By request number. A number is not given again before the addon is done with the request that had it. */
   readonly #slots: (Slot | undefined)[] = [];
   readonly #free: number[] = [];
-  /** Queues that were submitted to in this turn of the event loop. */
-  readonly #toWake: QueueId[] = [];
-  readonly #wake = () => {
-    for (const queue of this.#toWake) binding.wake(queue);
-    this.#toWake.length = 0;
-  };
   #sweeper: NodeJS.Timeout | undefined;
   #withDeadline = 0;
 
@@ -141,14 +135,7 @@ class Completions {
       this.#release(id, slot);
       throw toServingError(error);
     }
-    this.#wakeLater(pending.queue);
     return (error) => this.#abandon(id, slot, error);
-  }
-
-  /** One wake-up for all that this turn of the event loop submits: it costs as much as a small run. */
-  #wakeLater(queue: QueueId): void {
-    if (this.#toWake.includes(queue)) return;
-    if (this.#toWake.push(queue) === 1) setImmediate(this.#wake);
   }
 
   #release(id: number, { pending }: Slot): void {

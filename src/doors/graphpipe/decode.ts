@@ -38,7 +38,7 @@ export interface DecodeContext {
   readonly maxBodyBytes: number;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadlineMillis: number;
-  readonly cancellation?: Cancellation;
+  readonly cancellation?: Cancellation | undefined;
 }
 
 /**
@@ -74,7 +74,7 @@ function decodeInferRequest(
     allowGraphTensors: true,
     body,
     deadlineMillis: context.deadlineMillis,
-    ...(context.cancellation === undefined ? {} : { cancellation: context.cancellation }),
+    cancellation: context.cancellation,
   };
 }
 
@@ -84,7 +84,8 @@ function readConfig(reader: FlatbufferReader, table: FlatTable): RequestConfig {
 }
 
 function toModelSpec({ model, version }: RequestConfig, defaultModelName: string): ModelSpec {
-  return { name: model || defaultModelName, ...(version === undefined ? {} : { version }) };
+  const name = model || defaultModelName;
+  return version === undefined ? { name } : { name, version };
 }
 
 function readInputs(reader: FlatbufferReader, table: FlatTable): InputTensor[] {
@@ -126,8 +127,12 @@ function readInput(reader: FlatbufferReader, tensor: FlatTable, name: string, in
   const label = name === '' ? `input_tensors[${index}]` : `input "${name}"`;
   const dtype = readDataType(reader, tensor, label);
   const shape = readShape(reader, tensor, label);
-  const values = dtype === DataType.STRING ? readStrings(reader, tensor, label) : readData(reader, tensor, label);
-  return { name, dtype, shape, fill: false, ...values };
+  if (dtype === DataType.STRING) {
+    const stringRanges = readStrings(reader, tensor, label);
+    return { name, dtype, shape, encoding: Encoding.STRINGS, start: 0, end: 0, stringRanges, fill: false };
+  }
+  const { start, count } = readData(reader, tensor, label);
+  return { name, dtype, shape, encoding: Encoding.RAW, start, end: start + count, fill: false };
 }
 
 function readDataType(reader: FlatbufferReader, tensor: FlatTable, label: string): DataType {
@@ -157,23 +162,20 @@ function readShape(reader: FlatbufferReader, tensor: FlatTable, label: string): 
   return shape;
 }
 
-type Values = Pick<InputTensor, 'encoding' | 'start' | 'end' | 'stringRanges'>;
-
-function readData(reader: FlatbufferReader, tensor: FlatTable, label: string): Values {
+function readData(reader: FlatbufferReader, tensor: FlatTable, label: string): FlatVector {
   if (reader.field(tensor, TENSOR.stringVal) !== undefined) {
     throw invalidArgument(`The tensor of ${label} has string_val but its type is not String; send its values as data.`);
   }
   const position = reader.field(tensor, TENSOR.data);
-  const { start, count } = position === undefined ? NO_ELEMENTS : reader.vector(position, 1, `the data of ${label}`);
-  return { encoding: Encoding.RAW, start, end: start + count };
+  return position === undefined ? NO_ELEMENTS : reader.vector(position, 1, `the data of ${label}`);
 }
 
-function readStrings(reader: FlatbufferReader, tensor: FlatTable, label: string): Values {
+function readStrings(reader: FlatbufferReader, tensor: FlatTable, label: string): ArrayLike<number> {
   if (reader.field(tensor, TENSOR.data) !== undefined) {
     throw invalidArgument(`The tensor of ${label} has data but its type is String; send its elements as string_val.`);
   }
   const position = reader.field(tensor, TENSOR.stringVal);
   const what = `the string_val of ${label}`;
   const strings = position === undefined ? NO_ELEMENTS : reader.vector(position, 4, what);
-  return { encoding: Encoding.STRINGS, start: 0, end: 0, stringRanges: reader.stringRanges(strings, what) };
+  return reader.stringRanges(strings, what);
 }

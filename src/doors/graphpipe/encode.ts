@@ -82,14 +82,18 @@ export class InferResponseEncoder {
 }
 
 function graphPipeTypes(outputs: Outputs): Type[] {
-  return Array.from({ length: outputs.count }, (_, index) => {
-    const type = toGraphPipeType(outputs.dtype(index));
-    if (type !== Type.Null) return type;
-    throw invalidArgument(
-      `Output "${outputs.alias(index)}" is of type ${dataTypeName(outputs.dtype(index))}, which GraphPipe cannot carry; ` +
-        'leave it out by naming the others in output_names, or ask for it by gRPC or REST.',
-    );
-  });
+  const types: Type[] = [];
+  for (let index = 0; index < outputs.count; index++) types.push(graphPipeTypeOf(outputs, index));
+  return types;
+}
+
+function graphPipeTypeOf(outputs: Outputs, index: number): Type {
+  const type = toGraphPipeType(outputs.dtype(index));
+  if (type !== Type.Null) return type;
+  throw invalidArgument(
+    `Output "${outputs.alias(index)}" is of type ${dataTypeName(outputs.dtype(index))}, which GraphPipe cannot carry; ` +
+      'leave it out by naming the others in output_names, or ask for it by gRPC or REST.',
+  );
 }
 
 function elementsOf(outputs: Outputs, index: number): number {

@@ -50,6 +50,7 @@ class GraphPipeService {
     this.#options = options;
   }
 
+  /** Takes what it needs of the body before its first await. */
   async handle(exchange: HttpExchange, body: Uint8Array): Promise<void> {
     this.#openRequests += 1;
     try {
@@ -59,14 +60,13 @@ class GraphPipeService {
     }
   }
 
-  /** Takes what it needs of the body before its first await. */
-  async #dispatch(exchange: HttpExchange, body: Uint8Array): Promise<void> {
+  #dispatch(exchange: HttpExchange, body: Uint8Array): void | Promise<void> {
     if (exchange.path.startsWith(CONTROL_PREFIX)) {
       replyControl(exchange, { ready: this.#api.ready(), openRequests: this.#openRequests });
     } else if (exchange.method === 'GET') {
       exchange.reply(200, JSON_TYPE, encodeMetadataJson(this.#describe()));
     } else {
-      await this.#answer(exchange, this.#decode(exchange, body));
+      return this.#answer(exchange, this.#decode(exchange, body));
     }
   }
 
@@ -76,11 +76,11 @@ class GraphPipeService {
     return decodeRequest(body, { defaultModelName, maxBodyBytes, deadlineMillis, cancellation: exchange.cancellation });
   }
 
-  async #answer(exchange: HttpExchange, request: TensorPredictRequest | 'metadata'): Promise<void> {
+  #answer(exchange: HttpExchange, request: TensorPredictRequest | 'metadata'): void | Promise<void> {
     if (request === 'metadata') {
       exchange.reply(200, FLATBUFFER, encodeMetadataResponse(this.#describe()));
     } else {
-      await this.#api.predict(request, (outputs) => exchange.reply(200, FLATBUFFER, this.#encoder.encode(outputs)));
+      return this.#api.predict(request, (outputs) => exchange.reply(200, FLATBUFFER, this.#encoder.encode(outputs)));
     }
   }
 

@@ -144,9 +144,10 @@ function checkShape(scan: TensorScan, name: string): void {
 /** A tensor whose values lie in tensor_content, which must fit the shape exactly. */
 function contentTensor(reader: WireReader, scan: TensorScan, name: string): InputTensor {
   const dtype = scan.dtype as DataType;
-  const base = { name, dtype, shape: scan.shape, start: scan.contentStart, end: scan.contentEnd, fill: false };
-  if (dtype !== DataType.STRING) return { ...base, encoding: Encoding.RAW };
-  return { ...base, encoding: Encoding.STRINGS, stringRanges: contentStrings(reader, scan, name) };
+  const { shape, contentStart: start, contentEnd: end } = scan;
+  if (dtype !== DataType.STRING) return { name, dtype, shape, encoding: Encoding.RAW, start, end, fill: false };
+  const stringRanges = contentStrings(reader, scan, name);
+  return { name, dtype, shape, encoding: Encoding.STRINGS, start, end, stringRanges, fill: false };
 }
 
 /** Strings in tensor_content: the lengths of all elements as varints, then all the bytes. */

@@ -1,0 +1,37 @@
+// Up to which size requests have been found to be quick: quicker than waking a worker and being woken by it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace tensorgate {
+
+// Any thread. For runs whose time depends on their size only: what was quick once for a size will be again. Two writers
+// at once may lose one observation.
+class QuickRuns {
+ public:
+  bool Expects(size_t size) const { return size <= largest_.load(std::memory_order_relaxed); }
+
+  void Note(size_t size, uint32_t micros) {
+    const size_t largest = largest_.load(std::memory_order_relaxed);
+    if (micros <= kQuickMicros) {
+      strikes_.store(0, std::memory_order_relaxed);
+      if (size > largest) largest_.store(size, std::memory_order_relaxed);
+    } else if (size <= largest) {
+      // The first slow one may have been put off by the system. One that was very slow must not come again.
+      const uint32_t strikes = strikes_.load(std::memory_order_relaxed) + 1;
+      strikes_.store(strikes, std::memory_order_relaxed);
+      if (strikes >= kMostStrikes || micros > kVerySlowMicros) largest_.store(size - 1, std::memory_order_relaxed);
+    }
+  }
+
+ private:
+  static constexpr uint32_t kQuickMicros = 50;
+  static constexpr uint32_t kVerySlowMicros = 1000;
+  static constexpr uint32_t kMostStrikes = 3;
+  std::atomic<size_t> largest_{0};
+  std::atomic<uint32_t> strikes_{0};
+};
+
+}  // namespace tensorgate
