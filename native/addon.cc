@@ -41,6 +41,7 @@ Napi::Value QueueStats(const Napi::CallbackInfo& info) {
   result["waiting"] = static_cast<double>(stats.waiting);
   result["taken"] = static_cast<double>(stats.taken);
   result["batches"] = static_cast<double>(stats.batches);
+  result["quick"] = static_cast<double>(stats.quick);
   return result;
 }
 

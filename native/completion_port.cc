@@ -105,7 +105,13 @@ void CompletionPort::RunHere(std::unique_ptr<Request> request) {
   }
   napi_handle_scope scope;
   napi_open_handle_scope(env_, &scope);
+  // Promises are seen to when this scope closes: after the outputs have been given back. A wake-up has one already.
+  napi_value resource;
+  napi_create_object(env_, &resource);
+  napi_callback_scope callbacks;
+  napi_open_callback_scope(env_, resource, context_, &callbacks);
   Drain(env_);
+  napi_close_callback_scope(env_, callbacks);
   napi_close_handle_scope(env_, scope);
 }
 
@@ -174,15 +180,11 @@ void CompletionPort::Deliver(napi_env env, std::vector<std::unique_ptr<Request>>
   delivering_ = std::move(records);
   napi_handle_scope scope;
   napi_open_handle_scope(env, &scope);
-  napi_value callback, count, result;
+  napi_value callback, count, undefined, result;
   napi_get_reference_value(env, callback_, &callback);
   napi_create_uint32(env, static_cast<uint32_t>(delivering_.size()), &count);
-  // Not a plain call: promises must be seen to even where no JavaScript is further up, as at the end of a turn.
-  if (napi_make_callback(env, context_, callback, callback, 1, &count, &result) == napi_pending_exception) {
-    napi_value error;
-    napi_get_and_clear_last_exception(env, &error);
-    napi_fatal_exception(env, error);
-  }
+  napi_get_undefined(env, &undefined);
+  napi_call_function(env, undefined, callback, 1, &count, &result);
   napi_close_handle_scope(env, scope);
   delivering_.clear();
 }

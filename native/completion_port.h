@@ -33,8 +33,8 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   // Any thread. Takes the request over.
   void Complete(std::unique_ptr<Request> request);
 
-  // On the loop, for each request: keeps the loop alive while it is in flight, and has the queue see to it at the end of
-  // the loop's turn.
+  // On the loop, for each request: keeps the loop alive while it is in flight, and has the queue see to it at the end
+  // of the loop's turn.
   void RequestSubmitted(const std::shared_ptr<DeviceQueue>& queue);
 
   // On the loop, during the callback only: the bytes of an output of the record at `record` (0 is the first).

@@ -51,8 +51,7 @@ std::unique_ptr<Request> DeviceQueue::EndTurn() {
     if (asleep && requests_.size() == 1 && IsQuick(*requests_.front())) {
       quick = std::move(requests_.front());
       requests_.pop_front();
-      taken_++;
-      batches_++;
+      quick_++;
     }
     wake = idle_workers_ > 0 && !requests_.empty();
   }
@@ -155,7 +154,7 @@ bool DeviceQueue::closed() {
 
 DeviceQueue::Stats DeviceQueue::stats() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {requests_.size(), taken_, batches_};
+  return {requests_.size(), taken_, batches_, quick_};
 }
 
 QueueTable& QueueTable::Get() {

@@ -43,6 +43,7 @@ class DeviceQueue {
     size_t waiting;    // requests in the queue
     uint64_t taken;    // requests that workers have taken so far
     uint64_t batches;  // in so many goes
+    uint64_t quick;    // requests that EndTurn() has given back
   };
   Stats stats();
 
@@ -61,6 +62,7 @@ class DeviceQueue {
   size_t idle_workers_ = 0;  // of these, waiting in Take()
   uint64_t taken_ = 0;
   uint64_t batches_ = 0;
+  uint64_t quick_ = 0;
   bool closed_ = false;
 };
 

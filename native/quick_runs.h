@@ -27,7 +27,7 @@ class QuickRuns {
   }
 
  private:
-  static constexpr uint32_t kQuickMicros = 50;
+  static constexpr uint32_t kQuickMicros = 100;
   static constexpr uint32_t kVerySlowMicros = 1000;
   static constexpr uint32_t kMostStrikes = 3;
   std::atomic<size_t> largest_{0};

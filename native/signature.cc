@@ -1,5 +1,7 @@
 #include "signature.h"
 
+#include <algorithm>
+
 #include "session.h"
 
 namespace tensorgate {
@@ -76,7 +78,7 @@ int SignatureTable::Add(int session_id, std::shared_ptr<Signature> signature) {
   std::lock_guard<std::mutex> lock(mutex_);
   const int id = next_id_++;
   Key key{session_id, signature->name()};
-  if (!signature->name().empty()) by_name_[key] = signature;
+  if (!signature->name().empty()) by_name_.emplace(key, signature);
   entries_[id] = {std::move(key), std::move(signature)};
   return id;
 }
@@ -86,8 +88,9 @@ void SignatureTable::Remove(int id) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto entry = entries_.find(id);
   if (entry == entries_.end()) return;
-  const auto named = by_name_.find(entry->second.key);
-  if (named != by_name_.end() && named->second == entry->second.signature) by_name_.erase(named);
+  const auto [begin, end] = by_name_.equal_range(entry->second.key);
+  const auto named = std::find_if(begin, end, [&](const auto& each) { return each.second == entry->second.signature; });
+  if (named != end) by_name_.erase(named);
   last = std::move(entry->second.signature);
   entries_.erase(entry);
 }
@@ -109,7 +112,7 @@ std::vector<std::string> SignatureTable::NamesOf(int session_id) {
   std::vector<std::string> names;
   for (auto named = by_name_.lower_bound({session_id, ""}); named != by_name_.end(); ++named) {
     if (named->first.first != session_id) break;
-    names.push_back(named->first.second);
+    if (names.empty() || names.back() != named->first.second) names.push_back(named->first.second);
   }
   return names;
 }

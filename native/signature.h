@@ -106,7 +106,8 @@ class SignatureTable {
   };
   std::mutex mutex_;
   std::unordered_map<int, Entry> entries_;
-  std::map<Key, std::shared_ptr<Signature>> by_name_;
+  // Servables of one folder share its session: each has signatures of its own, of the same names.
+  std::multimap<Key, std::shared_ptr<Signature>> by_name_;
   int next_id_ = 1;
 };
 

@@ -53,6 +53,8 @@ export interface QueueStats {
   readonly taken: number;
   /** … in so many goes. */
   readonly batches: number;
+  /** Requests that were run on the event loop, because that was quicker than waking a worker. */
+  readonly quick: number;
 }
 
 export interface MemoryStats {

@@ -47,11 +47,16 @@ export class SavedModel {
   }
 
   /**
-   * Runs the model; see Api.predict for what it throws or rejects with. The body of the request has been read when
+   * Runs the model; see Api.predict for what it rejects with. The body of the request has been read when
    * the promise is returned.
    */
   predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
-    return request.kind === 'json' ? this.#predictJson(request, encode) : this.#predictTensors(request, encode);
+    // Not async: that would be one more promise for each request.
+    try {
+      return request.kind === 'json' ? this.#predictJson(request, encode) : this.#predictTensors(request, encode);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Gives the prepared calls back; the session's owner releases the session. */

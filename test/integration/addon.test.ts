@@ -469,6 +469,21 @@ describe('loading', LIMIT, () => {
     });
   });
 
+  it('finds the signatures of one servable for JSON when another of the same folder is gone, whichever came first', async () => {
+    await withPool(1, async (pool) => {
+      const path = join(modelPath('half_plus_two'), '1');
+      const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from('{"instances":[2.0]}') };
+      for (const gone of [0, 1]) {
+        const loaders = [loaderOf(path, pool), loaderOf(path, pool)];
+        const models = [await loaders[0]?.load(), await loaders[1]?.load()];
+        await loaders[gone]?.unload();
+        const [reply] = (await models[1 - gone]?.predict(json, copyOutputs)) ?? [];
+        assert.deepEqual(JSON.parse(String(reply?.bytes)), { predictions: [3] });
+        await loaders[1 - gone]?.unload();
+      }
+    });
+  });
+
   it('runs TF1 control flow, functional control flow and TF1 variables right', async () => {
     for (const name of ['control_flow_v1', 'control_flow_v2']) {
       await withModel(name, async (model) => {

@@ -1,0 +1,104 @@
+/** Which requests the event loop runs itself: only single ones that are known to be quick. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { binding } from '../../src/native/binding.js';
+import type { SavedModel } from '../../src/servables/saved-model.js';
+import { DataType } from '../../src/tensor/dtype.js';
+import type { WorkerPool } from '../../src/workers/pool.js';
+import { copyOutputs, floats, runOne, type TestInput, testRequest, withModel } from '../support/in-process-model.js';
+
+const LIMIT = { timeout: 60_000 };
+
+const x = (...values: number[]): TestInput => {
+  return { name: 'x', dtype: DataType.FLOAT, shape: [values.length], bytes: floats(...values) };
+};
+const quickRuns = ({ queue }: WorkerPool) => binding.queueStats(queue).quick;
+
+/** One request after the other, with time for the workers to fall asleep in between. */
+async function runSingly(model: SavedModel, input: TestInput, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await runOne(model, testRequest([input]));
+    await sleep(5);
+  }
+}
+
+describe('a quick request', LIMIT, () => {
+  it('is run on the event loop when it comes alone, with the answer that a worker gives', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      await runSingly(model, x(1), 20);
+      assert.ok(quickRuns(pool) > 0, 'none of 20 was run on the loop');
+      const before = quickRuns(pool);
+      for (let i = 0; i < 20 && quickRuns(pool) === before; i++) {
+        assert.deepEqual((await runOne(model, testRequest([x(4)]))).bytes, floats(4));
+        await sleep(5);
+      }
+      assert.ok(quickRuns(pool) > before);
+    });
+  });
+
+  it('goes to a worker as JSON with a longer body than any before it, and to the loop when that was quick', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      const run = async (body: string) => {
+        const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) };
+        const [reply] = await model.predict(json, copyOutputs);
+        await sleep(5);
+        return JSON.parse(String(reply?.bytes));
+      };
+      for (let i = 0; i < 20; i++) await run('{"instances":[2]}');
+      const before = quickRuns(pool);
+      assert.ok(before > 0);
+      assert.deepEqual(await run(`{"instances":[2${',4'.repeat(500)}]}`), { predictions: [3, ...Array(500).fill(4)] });
+      assert.equal(quickRuns(pool), before);
+    });
+  });
+
+  it('goes to a worker when it has more elements than any that was quick', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      await runSingly(model, x(1), 20);
+      const before = quickRuns(pool);
+      await runOne(model, testRequest([x(...Array(1000).fill(2))]));
+      assert.equal(quickRuns(pool), before);
+    });
+  });
+
+  it('goes to a worker when others come in the same turn', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      await runSingly(model, x(1), 20);
+      const before = quickRuns(pool);
+      await Promise.all([1, 2, 3].map(() => runOne(model, testRequest([x(1)]))));
+      assert.equal(quickRuns(pool), before);
+    });
+  });
+
+  it('fails as it does on a worker', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      await runSingly(model, x(1), 20);
+      await assert.rejects(
+        async () => runOne(model, testRequest([{ ...x(), bytes: floats(1, 2), shape: [1] }])),
+        /needs 1 values/,
+      );
+      const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from('{"instances":["a"]}') };
+      for (let i = 0; i < 5; i++) await assert.rejects(async () => model.predict(json, copyOutputs), /takes a number/);
+      assert.deepEqual((await runOne(model, testRequest([x(4)]))).bytes, floats(4));
+      assert.ok(quickRuns(pool) > 0);
+    });
+  });
+});
+
+describe('a request whose time its shapes do not tell', LIMIT, () => {
+  it('is never run on the event loop', async () => {
+    await withModel('control_flow_v2', async (model, pool) => {
+      const n = { name: 'n', dtype: DataType.INT32, shape: [], bytes: Buffer.from(Int32Array.of(1).buffer) };
+      for (let i = 0; i < 20; i++) {
+        await runOne(model, testRequest([n, x(1)]));
+        await sleep(2);
+      }
+      assert.equal(quickRuns(pool), 0);
+    });
+    await withModel('slow', async (model, pool) => {
+      await runSingly(model, { ...x(0), name: 'millis' }, 20);
+      assert.equal(quickRuns(pool), 0);
+    });
+  });
+});
