@@ -19,6 +19,9 @@ const MESSAGES = [
   'tensorflow.serving.GetModelMetadataResponse',
   'tensorflow.serving.GetModelStatusRequest',
   'tensorflow.serving.GetModelStatusResponse',
+  'tensorflow.serving.ModelServerConfig',
+  'tensorflow.serving.ReloadConfigRequest',
+  'tensorflow.serving.ReloadConfigResponse',
   'tensorflow.serving.SignatureDefMap',
 ];
 

@@ -141,6 +141,13 @@ export const Code = {
   DO_NOT_USE_RESERVED_FOR_FUTURE_EXPANSION_USE_DEFAULT_IN_SWITCH_INSTEAD_: 20,
 } as const;
 
+/** tensorflow.serving.ModelType */
+export const ModelType = {
+  MODEL_TYPE_UNSPECIFIED: 0,
+  TENSORFLOW: 1,
+  OTHER: 2,
+} as const;
+
 /** tensorflow.serving.ModelVersionStatus.State */
 export const ModelVersionStatus_State = {
   UNKNOWN: 0,
@@ -939,6 +946,54 @@ export const VariantTensorDataProto: MessageType<VariantTensorDataProto> = {
   ],
 };
 
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy */
+export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy {
+  readonly latest: FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest | undefined;
+  readonly all: FileSystemStoragePathSourceConfig_ServableVersionPolicy_All | undefined;
+  readonly specific: FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific | undefined;
+}
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy',
+  fields: [
+    { name: 'latest', number: 100, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest, rule: 'optional', oneof: 'policy_choice' },
+    { name: 'all', number: 101, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy_All, rule: 'optional', oneof: 'policy_choice' },
+    { name: 'specific', number: 102, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific, rule: 'optional', oneof: 'policy_choice' },
+  ],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.All */
+export type FileSystemStoragePathSourceConfig_ServableVersionPolicy_All = Record<never, never>;
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy_All: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy_All> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.All',
+  fields: [],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Latest */
+export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest {
+  readonly num_versions: number;
+}
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Latest',
+  fields: [
+    { name: 'num_versions', number: 1, type: 'uint32' },
+  ],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Specific */
+export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific {
+  readonly versions: readonly bigint[];
+}
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Specific',
+  fields: [
+    { name: 'versions', number: 1, type: 'int64', rule: 'repeated' },
+  ],
+};
+
 /** tensorflow.serving.GetModelMetadataRequest */
 export interface GetModelMetadataRequest {
   readonly model_spec: ModelSpec | undefined;
@@ -991,6 +1046,78 @@ export const GetModelStatusResponse: MessageType<GetModelStatusResponse> = {
   ],
 };
 
+/** tensorflow.serving.LoggingConfig */
+export type LoggingConfig = Record<never, never>;
+
+export const LoggingConfig: MessageType<LoggingConfig> = {
+  name: 'tensorflow.serving.LoggingConfig',
+  fields: [],
+};
+
+/** tensorflow.serving.Metric */
+export interface Metric {
+  readonly name: string;
+  readonly int64_value_increase: bigint | undefined;
+}
+
+export const Metric: MessageType<Metric> = {
+  name: 'tensorflow.serving.Metric',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
+    { name: 'int64_value_increase', number: 2, type: 'int64', rule: 'optional', oneof: 'value_increase' },
+  ],
+};
+
+/** tensorflow.serving.ModelConfig */
+export interface ModelConfig {
+  readonly name: string;
+  readonly base_path: string;
+  readonly model_type: number;
+  readonly model_platform: string;
+  readonly logging_config: LoggingConfig | undefined;
+  readonly model_version_policy: FileSystemStoragePathSourceConfig_ServableVersionPolicy | undefined;
+  readonly version_labels: ReadonlyMap<string, bigint>;
+}
+
+export const ModelConfig: MessageType<ModelConfig> = {
+  name: 'tensorflow.serving.ModelConfig',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
+    { name: 'base_path', number: 2, type: 'string' },
+    { name: 'model_type', number: 3, type: ModelType },
+    { name: 'model_platform', number: 4, type: 'string' },
+    { name: 'logging_config', number: 6, type: () => LoggingConfig },
+    { name: 'model_version_policy', number: 7, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy },
+    { name: 'version_labels', number: 8, type: 'int64', key: 'string' },
+  ],
+};
+
+/** tensorflow.serving.ModelConfigList */
+export interface ModelConfigList {
+  readonly config: readonly ModelConfig[];
+}
+
+export const ModelConfigList: MessageType<ModelConfigList> = {
+  name: 'tensorflow.serving.ModelConfigList',
+  fields: [
+    { name: 'config', number: 1, type: () => ModelConfig, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.ModelServerConfig */
+export interface ModelServerConfig {
+  readonly model_config_list: ModelConfigList | undefined;
+  readonly custom_model_config: Any | undefined;
+}
+
+export const ModelServerConfig: MessageType<ModelServerConfig> = {
+  name: 'tensorflow.serving.ModelServerConfig',
+  fields: [
+    { name: 'model_config_list', number: 1, type: () => ModelConfigList, rule: 'optional', oneof: 'config' },
+    { name: 'custom_model_config', number: 2, type: () => Any, rule: 'optional', oneof: 'config' },
+  ],
+};
+
 /** tensorflow.serving.ModelSpec */
 export interface ModelSpec {
   readonly name: string;
@@ -1022,6 +1149,34 @@ export const ModelVersionStatus: MessageType<ModelVersionStatus> = {
     { name: 'version', number: 1, type: 'int64' },
     { name: 'state', number: 2, type: ModelVersionStatus_State },
     { name: 'status', number: 3, type: () => StatusProto },
+  ],
+};
+
+/** tensorflow.serving.ReloadConfigRequest */
+export interface ReloadConfigRequest {
+  readonly config: ModelServerConfig | undefined;
+  readonly metric_names: readonly string[];
+}
+
+export const ReloadConfigRequest: MessageType<ReloadConfigRequest> = {
+  name: 'tensorflow.serving.ReloadConfigRequest',
+  fields: [
+    { name: 'config', number: 1, type: () => ModelServerConfig },
+    { name: 'metric_names', number: 2, type: 'string', rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.ReloadConfigResponse */
+export interface ReloadConfigResponse {
+  readonly status: StatusProto | undefined;
+  readonly metric: readonly Metric[];
+}
+
+export const ReloadConfigResponse: MessageType<ReloadConfigResponse> = {
+  name: 'tensorflow.serving.ReloadConfigResponse',
+  fields: [
+    { name: 'status', number: 1, type: () => StatusProto },
+    { name: 'metric', number: 2, type: () => Metric, rule: 'repeated' },
   ],
 };
 
