@@ -102,8 +102,6 @@ test('unknown methods and methods to come are UNIMPLEMENTED and named', async ()
       const call = callUnary(client, `/tensorflow.serving.PredictionService/${method}`, NO_MODEL);
       await assert.rejects(call, isStatus(Code.UNIMPLEMENTED, new RegExp(method)));
     }
-    const reload = callUnary(client, '/tensorflow.serving.ModelService/HandleReloadConfigRequest', NO_MODEL);
-    await assert.rejects(reload, isStatus(Code.UNIMPLEMENTED, /HandleReloadConfigRequest/));
   });
 });
 

@@ -45,6 +45,8 @@ function fakeApi(overrides: Partial<Api> = {}): { api: Api; calls: Call[] } {
       if (name === 'missing') throw notFound('Could not find any versions of model missing');
       return [{ id: { name, version: version ?? 1n }, state: ManagerState.AVAILABLE }];
     },
+    reloadConfig: async () => [],
+    effectiveConfig: () => ({ origin: 'flags' }),
     ready: () => true,
     ...overrides,
   };

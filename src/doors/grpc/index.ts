@@ -10,6 +10,7 @@ import { registerHealth } from './health.js';
 import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { registerReflection } from './reflection.js';
+import { handleReloadConfigRequest } from './reload-config.js';
 import { toGrpcStatus } from './status.js';
 
 const PREDICTION_SERVICE = 'tensorflow.serving.PredictionService';
@@ -45,8 +46,9 @@ function registerPredictionService(listener: GrpcListener, api: Api, outputForma
 
 function registerModelService(listener: GrpcListener, api: Api): void {
   listener.register(`/${MODEL_SERVICE}/GetModelStatus`, async (message) => getModelStatus(api, message));
-  const reload = 'HandleReloadConfigRequest is not supported yet. Restart the server with the new configuration.';
-  listener.register(`/${MODEL_SERVICE}/HandleReloadConfigRequest`, unimplemented(reload));
+  listener.register(`/${MODEL_SERVICE}/HandleReloadConfigRequest`, (message) =>
+    handleReloadConfigRequest(api, message),
+  );
 }
 
 function unimplemented(text: string): UnaryMethod {
