@@ -147,9 +147,9 @@ export function unavailableModels(
 ): ServingError {
   const reasons = names.map((name) => {
     const failure = failures.find(({ id }) => id.name === name);
-    if (failure === undefined)
-      return `{name: ${name}} due to error: No versions of servable ${name} found under base path, `;
-    return `{${formatServableId(failure.id)} due to error: ${failure.error.message}}, `;
+    const id = failure === undefined ? `{name: ${name}}` : formatServableId(failure.id);
+    const why = failure?.error.message ?? `No versions of servable ${name} found under base path`;
+    return `{${id} due to error: ${why}}, `;
   });
   return new ServingError(Code.UNKNOWN, `${names.length} model(s) did not become available: {${reasons.join('')}}`);
 }
