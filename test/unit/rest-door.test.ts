@@ -273,6 +273,22 @@ describe('other routes', () => {
     });
   });
 
+  it('answer with the configuration in force at GET /v1/config, and nowhere else', async () => {
+    const { api } = fakeApi({ effectiveConfig: () => ({ origin: 'flags' }) });
+    await withRest(api, async (_port, url) => {
+      const reply = await fetch(`${url}/v1/config`);
+      assert.equal(reply.status, 200);
+      assert.equal(reply.headers.get('content-type'), 'application/json');
+      assert.equal(await reply.text(), '{\n "origin": "flags"\n}\n');
+      await assertError(await fetch(`${url}/v1/config/x`), 400, /^Malformed request: GET \/v1\/config\/x$/);
+      await assertError(
+        await fetch(`${url}/v1/config`, { method: 'POST' }),
+        400,
+        /^Malformed request: POST \/v1\/config$/,
+      );
+    });
+  });
+
   it('make the query string part of the name', async () => {
     const names: string[] = [];
     const modelStatus: Api['modelStatus'] = ({ name }) => {
