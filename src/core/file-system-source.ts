@@ -4,7 +4,7 @@ import { log } from '../log.js';
 import type { ServableId } from './servable-id.js';
 import type { AspiredVersion, AspiredVersionsCallback, Source } from './source.js';
 import { findVersionFolders } from './version-folders.js';
-import { VersionGate, type VersionGateOptions } from './version-gate.js';
+import { STABLE_MILLIS, VersionGate, type VersionGateOptions } from './version-gate.js';
 import { selectVersions, type VersionPolicy } from './version-policy.js';
 
 /** A model whose versions lie in numbered sub-folders of one base folder. */
@@ -58,7 +58,8 @@ export class FileSystemSource implements Source {
     this.#options = options;
     this.#watched = options.models.map(watch);
     this.#pollWaitMillis = (options.pollWaitSeconds ?? 0) * 1000;
-    this.#gate = new VersionGate(options);
+    const stableMillis = Math.min(STABLE_MILLIS, 0.9 * this.#pollWaitMillis);
+    this.#gate = new VersionGate({ stableMillis, ...options });
   }
 
   /** Has aspired what is there now when it resolves. Never rejects. */
@@ -169,6 +170,7 @@ export class FileSystemSource implements Source {
     if (stamp !== undefined && this.#options.hasFailed?.(id) !== true) return { ...version, stamp };
     const verdict = await this.#gate.look(path);
     const key = `${id.name} ${id.version}`;
+    if (stamp !== undefined && verdict.stamp === stamp) return { ...version, stamp };
     if (verdict.kind === 'whole') {
       this.#warn(key, undefined);
       return { ...version, stamp: verdict.stamp };

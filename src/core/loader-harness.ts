@@ -40,8 +40,9 @@ const MAX_WAIT_MILLIS = 2 ** 31 - 1;
  * say; it calls load() at START and unload() at AVAILABLE only, each at most once.
  */
 export class LoaderHarness<S> {
-  readonly version: AspiredVersion;
-  /** Whether the source still wants this version. Set by the Manager, which calls giveUp() if it does not any more. */
+  /** Set by the Manager, too, when the version's files have changed; name and number stay. */
+  version: AspiredVersion;
+  /** Whether the source still wants this version. Set by the Manager, which calls endWait() if it does not any more. */
   aspired = true;
   readonly #options: LoaderHarnessOptions<S>;
   #state: ManagerState = ManagerState.START;
@@ -91,7 +92,7 @@ export class LoaderHarness<S> {
 
   async #tryToLoad(): Promise<ServingError | undefined> {
     try {
-      this.#loader ??= this.#options.createLoader(this.version);
+      this.#loader = this.#options.createLoader(this.version);
       this.#servable = await this.#loader.load();
       return undefined;
     } catch (thrown) {
@@ -110,8 +111,13 @@ export class LoaderHarness<S> {
     this.#endWait = undefined;
   }
 
-  /** Ends the wait for the next try to load: nobody wants the version any more. */
-  giveUp(): void {
+  /** Whether a load has failed and is going to be tried again. */
+  get waits(): boolean {
+    return this.#endWait !== undefined;
+  }
+
+  /** Ends the wait for the next try to load: nobody wants the version any more, or its files have changed. */
+  endWait(): void {
     this.#endWait?.();
   }
 

@@ -97,18 +97,27 @@ export class ManagedModel<S> {
   #forgo(harness: LoaderHarness<S>): void {
     harness.aspired = false;
     if (harness.state === ManagerState.START) harness.drop();
-    else harness.giveUp();
+    else harness.endWait();
   }
 
   /**
-   * A version that ended is begun anew if it was not wanted in between. One that failed while wanted stays ended until its
-   * files have changed, else each look at the folder would load it again.
+   * A version that ended is begun anew if it was not wanted in between. One that failed while wanted stays ended, or waits for
+   * its next try, until its files have changed, else each look at the folder would load it again.
    */
   #want(version: AspiredVersion): void {
     const known = this.#versions.get(version.id.version);
+    const isChanged = known?.version.stamp !== version.stamp;
     if (known === undefined) this.#begin(version);
-    else if (known.state !== ManagerState.END) known.aspired = true;
-    else if (!known.aspired || known.version.stamp !== version.stamp) this.#begin(version);
+    else if (known.state === ManagerState.END && (isChanged || !known.aspired)) this.#begin(version);
+    else {
+      known.aspired = true;
+      if (isChanged && known.waits) this.#tryChanged(known, version);
+    }
+  }
+
+  #tryChanged(harness: LoaderHarness<S>, version: AspiredVersion): void {
+    harness.version = version;
+    harness.endWait();
   }
 
   #begin(version: AspiredVersion): void {

@@ -98,13 +98,13 @@ export class Manager<S> {
     return this.#models.get(name)?.newestAvailable !== undefined;
   }
 
-  /** Whether the version ended because it could not be loaded. */
+  /** Whether the version could not be loaded; it may be going to be tried again. */
   hasFailed({ name, version }: ServableId): boolean {
     const found = this.#models
       .get(name)
       ?.newestFirst()
       .find(({ id }) => id.version === version);
-    return found?.state === ManagerState.END && found.error !== undefined;
+    return found?.error !== undefined;
   }
 
   /** What is wanted and could not be loaded so far, newest first in each model. */

@@ -23,6 +23,7 @@ const SOURCES = ['refused', 'half_plus_two'] as const;
 const ANSWERS = [3 * X, 0.5 * X + 2] as const;
 
 interface Answer {
+  readonly model: string;
   readonly value: number;
   /** Over gRPC, which says it. */
   readonly version?: bigint | undefined;
@@ -34,21 +35,22 @@ interface Answer {
 /** Asks again and again until it is told to stop; what fails is thrown. */
 async function ask(
   client: DoorClient,
+  model: string,
   label: string | undefined,
   answers: Answer[],
   isOver: () => boolean,
 ): Promise<void> {
-  const call: PredictCall = { ...halfPlusTwoCall([X]).call, model: 'm', ...(label === undefined ? {} : { label }) };
+  const call: PredictCall = { ...halfPlusTwoCall([X]).call, model, ...(label === undefined ? {} : { label }) };
   const message = encodePredict(call);
   while (!isOver()) {
     const fromMillis = Date.now();
     if (client.door === 'grpc') {
       const reply = await client.send(message);
       const value = Number(decodePredict(reply).y?.values[0]);
-      answers.push({ value, version: versionOf(reply), label, fromMillis, toMillis: Date.now() });
+      answers.push({ model, value, version: versionOf(reply), label, fromMillis, toMillis: Date.now() });
     } else {
       const value = Number((await client.predict(call)).y?.values[0]);
-      answers.push({ value, label, fromMillis, toMillis: Date.now() });
+      answers.push({ model, value, label, fromMillis, toMillis: Date.now() });
     }
   }
 }
@@ -66,11 +68,11 @@ async function copySlowly(basePath: string, version: number): Promise<void> {
 }
 
 /** When each version began and ceased to be available, by the server's log. */
-function availability(logs: string): Map<number, { from: number; to: number }> {
+function availability(logs: string, model: string): Map<number, { from: number; to: number }> {
   const spans = new Map<number, { from: number; to: number }>();
-  for (const [, time, what, version] of logs.matchAll(
-    /^(\S+) I (Servable|Unloading servable) \{name: m version: (\d+)\}( is available)?\./gm,
-  )) {
+  const events = /^(\S+) I (Servable|Unloading servable) \{name: (\S+) version: (\d+)\}(?: is available)?\.$/gm;
+  for (const [, time, what, name, version] of logs.matchAll(events)) {
+    if (name !== model) continue;
     const millis = Date.parse(time as string);
     if (what === 'Servable') {
       if (!spans.has(Number(version))) spans.set(Number(version), { from: millis, to: Number.POSITIVE_INFINITY });
@@ -95,11 +97,20 @@ async function until(condition: () => boolean, server: TestServer): Promise<void
   }
 }
 
+/** `m` has the versions and the label that it is told to, `n` the latest version of the same folder. */
+function config(basePath: string, versions: number[], stable: number): string {
+  return configText({ name: 'm', basePath, versions, labels: { stable } }, { name: 'n', basePath });
+}
+
 /** Config files in turn, each waited for until its effect shows. */
 async function roll(server: TestServer, basePath: string, configPath: string, answers: Answer[]): Promise<void> {
-  const configure = (versions: number[], stable: number) =>
-    writeFile(configPath, configText({ name: 'm', basePath, versions, labels: { stable } }));
-  const logged = (text: string) => until(() => server.logs().includes(text), server);
+  const configure = (versions: number[], stable: number) => writeFile(configPath, config(basePath, versions, stable));
+  let mark = 0;
+  /** Waits for a line behind the one that was waited for last. */
+  const logged = async (text: string) => {
+    await until(() => server.logs().includes(text, mark), server);
+    mark = server.logs().indexOf(text, mark);
+  };
   for (const next of [2, 3]) {
     const copied = copySlowly(basePath, next);
     await configure([next - 1, next], next - 1);
@@ -110,16 +121,30 @@ async function roll(server: TestServer, basePath: string, configPath: string, an
     await logged('Request to assign label to version 77');
     await writeFile(configPath, 'model_config_list { config {');
     await logged('Error parsing text-format');
-    const mark = answers.length;
+    const before = answers.length;
     await configure([next - 1, next], next);
     const value = ANSWERS[next % 2];
     await until(
-      () => answers.slice(mark).some((answer) => answer.label === 'stable' && answer.value === value),
+      () => answers.slice(before).some((answer) => answer.label === 'stable' && answer.value === value),
       server,
     );
     await configure([next], next);
     await logged(`{name: m version: ${next - 1}} is unloaded`);
   }
+}
+
+function assertFromAvailableVersions(server: TestServer, model: string, answers: readonly Answer[]): void {
+  const spans = availability(server.logs(), model);
+  assert.deepEqual([...spans.keys()], [1, 2, 3]);
+  const seen = new Set<number>();
+  for (const answer of answers.filter((each) => each.model === model)) {
+    const could = [...spans].filter(([, span]) => wasAvailable(span, answer)).map(([version]) => version);
+    const version = Number(answer.version ?? could.find((each) => ANSWERS[each % 2] === answer.value));
+    assert.ok(could.includes(version), `${answer.value} from version ${version}, available: ${could}`);
+    assert.equal(answer.value, ANSWERS[version % 2]);
+    seen.add(version);
+  }
+  assert.deepEqual([...seen].sort(), [1, 2, 3]);
 }
 
 test(
@@ -130,35 +155,24 @@ test(
       const basePath = join(folder, 'm');
       const configPath = join(folder, 'models.config');
       await cp(modelPath(SOURCES[1]), basePath, { recursive: true });
-      await writeFile(configPath, configText({ name: 'm', basePath, versions: [1], labels: { stable: 1 } }));
+      await writeFile(configPath, config(basePath, [1], 1));
       const flags = [`--model_config_file=${configPath}`, '--model_config_file_poll_wait_seconds=1'];
       await withServer(flags, (server) =>
         withDoorClients(server, async ({ grpc, rest }) => {
           const answers: Answer[] = [];
           let over = false;
-          const loops = [grpc, rest].flatMap((client) =>
-            [undefined, 'stable', undefined, 'stable'].map((label) => ask(client, label, answers, () => over)),
-          );
+          const loops = [grpc, rest].flatMap((client) => [
+            ask(client, 'm', undefined, answers, () => over),
+            ask(client, 'm', 'stable', answers, () => over),
+            ask(client, 'm', 'stable', answers, () => over),
+            ask(client, 'n', undefined, answers, () => over),
+            ask(client, 'n', undefined, answers, () => over),
+          ]);
           const rolled = roll(server, basePath, configPath, answers).finally(() => {
             over = true;
           });
           await Promise.all([rolled, ...loops]);
-
-          const spans = availability(server.logs());
-          assert.deepEqual([...spans.keys()], [1, 2, 3]);
-          for (const answer of answers) {
-            const could = [...spans].filter(([, span]) => wasAvailable(span, answer)).map(([version]) => version);
-            assert.ok(
-              could.some((version) => ANSWERS[version % 2] === answer.value),
-              JSON.stringify({ ...answer, version: String(answer.version), could }),
-            );
-            if (answer.version !== undefined) {
-              assert.ok(could.includes(Number(answer.version)), `version ${answer.version} of ${could}`);
-              assert.equal(answer.value, ANSWERS[Number(answer.version) % 2]);
-            }
-          }
-          const versions = new Set(answers.map(({ version }) => version));
-          for (const version of [1n, 2n, 3n]) assert.ok(versions.has(version), `no answer of version ${version}`);
+          for (const model of ['m', 'n']) assertFromAvailableVersions(server, model, answers);
           assert.ok(answers.length > 1000, `only ${answers.length} requests`);
         }),
       );

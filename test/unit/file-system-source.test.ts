@@ -192,6 +192,22 @@ describe('A version that is being copied', () => {
     }));
 });
 
+describe('A version that could not be loaded', () => {
+  it('stays aspired in front of an older one while its files stay the same', () =>
+    withVersions(['1', '2'], async (basePath) => {
+      const lists: string[] = [];
+      const models = [{ name: 'm', basePath, versionPolicy: { kind: 'latest' } as const }];
+      const hasFailed = ({ version }: { version: bigint }) => version === 2n;
+      const source = new FileSystemSource({ models, pollWaitSeconds: 0.02, hasFailed });
+      await source.start((_, versions) => lists.push(versions.map(({ id, stamp }) => `${id.version} ${stamp}`).join()));
+      await sleep(300);
+      source.close();
+      assert.ok(lists.length > 3);
+      assert.match(lists[0] ?? '', /^2 /);
+      assert.equal(new Set(lists).size, 1);
+    }));
+});
+
 describe('FileSystemSource.update()', () => {
   it('aspires new models, other versions by a new policy, and nothing of a model that is not there any more', () =>
     withVersions(['a', 'a/1', 'a/2', 'b', 'b/1', 'c', 'c/1'], async (basePath) => {

@@ -194,8 +194,13 @@ describe('Manager tries again to load', () => {
   }
 
   async function fail(version: bigint, tries: number): Promise<void> {
-    assert.equal(loaderOf('m', version).loads, tries);
+    assert.equal(triesOf(version), tries);
     await loaderOf('m', version).failLoad(new Error('disk full.'));
+  }
+
+  /** Each try has a loader of its own. */
+  function triesOf(version: bigint): number {
+    return loaders.filter((loader) => loader.version.id.version === version && loader.loads === 1).length;
   }
 
   it('as often as it may, after the interval, LOADING until then, and ends with the error', async () => {
@@ -204,7 +209,7 @@ describe('Manager tries again to load', () => {
     assert.deepEqual(patient.states('m'), [{ id: { name: 'm', version: 1n }, state: 20 }]);
     mock.timers.tick(INTERVAL_MILLIS - 1);
     await turn();
-    assert.equal(loaderOf('m', 1n).loads, 1);
+    assert.equal(triesOf(1n), 1);
     mock.timers.tick(1);
     await turn();
     await fail(1n, 2);
@@ -240,7 +245,7 @@ describe('Manager tries again to load', () => {
     await turn();
     await loaderOf('m', 2n).finishLoad();
     assert.equal(patient.isAvailable('m', 2n), true);
-    assert.equal(loaderOf('m', 1n).loads, 1);
+    assert.equal(triesOf(1n), 1);
   });
 
   it('and has tried everything as soon as the first tries are over', async () => {
@@ -256,6 +261,23 @@ describe('Manager tries again to load', () => {
       [[1n, false]],
     );
     await patient.close();
+  });
+
+  it('at once when the files of a version that waits for its next try have changed', async () => {
+    const wantStamped = (stamp: string) =>
+      patient.setAspiredVersions('m', [{ id: { name: 'm', version: 1n }, path: '/m/1', stamp }]);
+    wantStamped('a');
+    await fail(1n, 1);
+    assert.equal(patient.hasFailed({ name: 'm', version: 1n }), true);
+    wantStamped('a');
+    await turn();
+    assert.equal(loaders.length, 1);
+    wantStamped('b');
+    await turn();
+    assert.equal(loaders.length, 2);
+    wantStamped('b');
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(patient.isAvailable('m', 1n), true);
   });
 
   it('at once when the files of a version that has ended have changed, and only then', async () => {
