@@ -97,14 +97,17 @@ async function until(condition: () => boolean, server: TestServer): Promise<void
   }
 }
 
-/** `m` has the versions and the label that it is told to, `n` the latest version of the same folder. */
-function config(basePath: string, versions: number[], stable: number): string {
-  return configText({ name: 'm', basePath, versions, labels: { stable } }, { name: 'n', basePath });
+/** `m` has the versions and the label that it is told to, `n` the latest version. */
+function config(folder: string, versions: number[], stable: number): string {
+  return configText(
+    { name: 'm', basePath: join(folder, 'm'), versions, labels: { stable } },
+    { name: 'n', basePath: join(folder, 'n') },
+  );
 }
 
 /** Config files in turn, each waited for until its effect shows. */
-async function roll(server: TestServer, basePath: string, configPath: string, answers: Answer[]): Promise<void> {
-  const configure = (versions: number[], stable: number) => writeFile(configPath, config(basePath, versions, stable));
+async function roll(server: TestServer, folder: string, configPath: string, answers: Answer[]): Promise<void> {
+  const configure = (versions: number[], stable: number) => writeFile(configPath, config(folder, versions, stable));
   let mark = 0;
   /** Waits for a line behind the one that was waited for last. */
   const logged = async (text: string) => {
@@ -112,7 +115,7 @@ async function roll(server: TestServer, basePath: string, configPath: string, an
     mark = server.logs().indexOf(text, mark);
   };
   for (const next of [2, 3]) {
-    const copied = copySlowly(basePath, next);
+    const copied = Promise.all(['m', 'n'].map((model) => copySlowly(join(folder, model), next)));
     await configure([next - 1, next], next - 1);
     await copied;
     await logged(`{name: m version: ${next}} is available`);
@@ -130,6 +133,7 @@ async function roll(server: TestServer, basePath: string, configPath: string, an
     );
     await configure([next], next);
     await logged(`{name: m version: ${next - 1}} is unloaded`);
+    await until(() => server.logs().includes(`{name: n version: ${next - 1}} is unloaded`), server);
   }
 }
 
@@ -152,10 +156,9 @@ test(
   { timeout: 120_000 },
   () =>
     withTempDir(async (folder) => {
-      const basePath = join(folder, 'm');
       const configPath = join(folder, 'models.config');
-      await cp(modelPath(SOURCES[1]), basePath, { recursive: true });
-      await writeFile(configPath, config(basePath, [1], 1));
+      for (const model of ['m', 'n']) await cp(modelPath(SOURCES[1]), join(folder, model), { recursive: true });
+      await writeFile(configPath, config(folder, [1], 1));
       const flags = [`--model_config_file=${configPath}`, '--model_config_file_poll_wait_seconds=1'];
       await withServer(flags, (server) =>
         withDoorClients(server, async ({ grpc, rest }) => {
@@ -168,7 +171,7 @@ test(
             ask(client, 'n', undefined, answers, () => over),
             ask(client, 'n', undefined, answers, () => over),
           ]);
-          const rolled = roll(server, basePath, configPath, answers).finally(() => {
+          const rolled = roll(server, folder, configPath, answers).finally(() => {
             over = true;
           });
           await Promise.all([rolled, ...loops]);
