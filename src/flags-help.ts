@@ -24,6 +24,9 @@ export function formatHelp(): string {
 function formatFlag(flag: Flag): string {
   const left = `  --${flag.name}${placeholder(flag)}`;
   const lines = wrap(`${flag.help}${formatDefault(flag)}`, WIDTH - HELP_COLUMN);
+  // A long name has a line of its own.
+  if (left.length >= HELP_COLUMN)
+    return `${left}\n${lines.map((line) => `${' '.repeat(HELP_COLUMN)}${line}\n`).join('')}`;
   return lines.map((line, i) => `${(i === 0 ? left : '').padEnd(HELP_COLUMN)}${line}\n`).join('');
 }
 

@@ -9,15 +9,18 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
-import type { MonitoredModel } from './core/file-system-source.js';
+import { type ModelEntry, toModelEntries } from './config/model-entries.js';
 import { findVersionFolders } from './core/version-folders.js';
 import { selectVersions } from './core/version-policy.js';
+import { applyEnvironment } from './environment.js';
 import { codeName, invalidArgument, notFound, toServingError } from './errors.js';
 import { type CommandLine, type Flags, parseFlags } from './flags.js';
 import { formatHelp } from './flags-help.js';
+import { ModelServerConfig } from './gen/messages.js';
 import { findLibtensorflow } from './libtensorflow.js';
 import { log, setLogLevel } from './log.js';
 import type { Ports, Server } from './server.js';
+import { readTextProtoFile } from './text-proto.js';
 import { VERSION } from './version.js';
 
 /**
@@ -67,8 +70,10 @@ async function printVersion(flags: Flags): Promise<void> {
   print(`tensorgate: ${VERSION}\nTensorFlow Library: ${library}\n`);
 }
 
-/** The model named by the flags, or the bundled ones. */
-function modelsToServe(flags: Flags): MonitoredModel[] {
+/** The models of the configuration file, the one named by the flags, or the bundled ones. */
+async function modelsToServe(flags: Flags): Promise<ModelEntry[]> {
+  if (flags.modelConfigFile !== '')
+    return toModelEntries(await readTextProtoFile(ModelServerConfig, flags.modelConfigFile), []) ?? [];
   if (flags.modelBasePath === '') return bundledModels();
   if (!existsSync(flags.modelBasePath)) {
     throw notFound(
@@ -79,17 +84,19 @@ function modelsToServe(flags: Flags): MonitoredModel[] {
   return [{ name: flags.modelName, basePath: flags.modelBasePath, versionPolicy: { kind: 'latest' } }];
 }
 
-async function serve({ flags, given }: CommandLine): Promise<void> {
-  const models = modelsToServe(flags);
+async function serve(commandLine: CommandLine): Promise<void> {
+  const { given } = commandLine;
+  const flags = applyEnvironment(commandLine, process.env);
+  const models = await modelsToServe(flags);
   const libtensorflow = await findLibtensorflow(flags.libtensorflowDir);
   // Loaded late: --help and `inspect` need neither the addon nor the doors.
   const { Server } = await import('./server.js');
   const { exitNow } = await import('./workers/tensorflow.js');
-  const bundled = flags.modelBasePath === '';
+  const bundled = flags.modelBasePath === '' && flags.modelConfigFile === '';
   const server = new Server({
     flags,
     models,
-    graphpipeModel: flags.graphpipeModel || (bundled ? DEFAULT_BUNDLED_MODEL : flags.modelName),
+    graphpipeModel: flags.graphpipeModel || (bundled ? DEFAULT_BUNDLED_MODEL : (models[0]?.name ?? flags.modelName)),
     libtensorflow,
     isPortGiven: (door) => given.has(FLAG_OF_DOOR[door]),
   });

@@ -2,9 +2,12 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Api } from './api/api.js';
 import { createApi } from './api/create-api.js';
-import { FileSystemSource, type MonitoredModel } from './core/file-system-source.js';
+import { ConfigFileWatch } from './config/config-file-watch.js';
+import { Configurator, unavailableModels } from './config/configurator.js';
+import type { ModelEntry } from './config/model-entries.js';
+import { FileSystemSource } from './core/file-system-source.js';
 import { Manager } from './core/manager.js';
-import { ManagerState } from './core/servable-state.js';
+import { TRANSITION_POLICIES } from './core/version-policy.js';
 import type { Door } from './doors/door.js';
 import { createGraphPipeDoor } from './doors/graphpipe/index.js';
 import { createGrpcDoor } from './doors/grpc/index.js';
@@ -12,6 +15,7 @@ import { createRestDoor } from './doors/rest/index.js';
 import { Code, ServingError, toServingError } from './errors.js';
 import type { Flags } from './flags.js';
 import { log } from './log.js';
+import { findMissingPart } from './servables/missing-part.js';
 import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
 import { VERSION } from './version.js';
@@ -20,11 +24,14 @@ import { openTensorFlow } from './workers/tensorflow.js';
 
 export interface ServerOptions {
   readonly flags: Flags;
-  readonly models: readonly MonitoredModel[];
+  /** What to serve until a configuration comes that says otherwise. */
+  readonly models: readonly ModelEntry[];
   /** The model of GraphPipe's clients, who cannot name one. */
   readonly graphpipeModel: string;
   /** The folder of libtensorflow. */
   readonly libtensorflow: string;
+  /** Value of a metric by TF Serving's path of it, for the increases that HandleReloadConfigRequest reports; default: 0. */
+  readonly metricValue?: (name: string) => number;
   /** Whether a door's port was asked for: one that was not is left closed if its port is taken. */
   readonly isPortGiven: (door: DoorName) => boolean;
 }
@@ -37,11 +44,21 @@ export type Ports = Record<DoorName, number>;
 /** The share of the machine's memory that the tensors of requests may hold together. */
 const TENSOR_MEMORY_SHARE = 0.5;
 
+/** Errors of a load that lie in the model's files. */
+const WRONG_FILES: ReadonlySet<Code> = new Set([
+  Code.INVALID_ARGUMENT,
+  Code.NOT_FOUND,
+  Code.FAILED_PRECONDITION,
+  Code.UNIMPLEMENTED,
+]);
+
 export class Server {
   readonly #options: ServerOptions;
   readonly #pool: WorkerPool;
   readonly #manager: Manager<SavedModel>;
   readonly #source: FileSystemSource;
+  readonly #configurator: Configurator;
+  readonly #configFile: ConfigFileWatch | undefined;
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
   #stopping = false;
@@ -54,27 +71,44 @@ export class Server {
     log.info('libtensorflow is open', { version, directory: options.libtensorflow });
     this.#pool = new WorkerPool({ device: 'CPU:0', workers: flags.numWorkers || availableParallelism() });
     const loaderOptions = this.#loaderOptions(flags);
-    this.#manager = new Manager({ createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions) });
+    this.#manager = new Manager({
+      createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions),
+      retries: { max: flags.maxNumLoadRetries, intervalMillis: flags.loadRetryIntervalMicros / 1000 },
+      transitionPolicy: TRANSITION_POLICIES[flags.aspiredVersionPolicy],
+    });
     this.#source = new FileSystemSource({
       models: options.models,
       pollWaitSeconds: flags.fileSystemPollWaitSeconds,
+      findMissingPart,
+      hasFailed: (id) => this.#manager.hasFailed(id),
     });
+    this.#configurator = new Configurator({
+      manager: this.#manager,
+      source: this.#source,
+      models: options.models,
+      origin: flags.modelConfigFile || 'flags',
+      allowLabelsForUnavailable: flags.allowVersionLabelsForUnavailableModels,
+    });
+    this.#configFile = this.#watchConfigFile(flags);
   }
 
   /**
-   * Loads the models, then opens the doors. Rejects with a ServingError if every version that was found failed to load, or
-   * if a door's port cannot be bound. Undefined if the server was told to stop in the meantime.
+   * Loads the models, then opens the doors. Rejects with a ServingError if no version that was found can be loaded (with
+   * --strict: if any model is not available), or if a door's port cannot be bound. Undefined if the server was told to stop
+   * in the meantime.
    */
   async start(): Promise<Ports | undefined> {
     await this.#source.start((name, versions) => this.#manager.setAspiredVersions(name, versions));
-    await this.#manager.settled();
+    await this.#firstLoads();
     if (this.#stopping) return undefined;
-    this.#checkSomethingLoaded();
-    this.#createDoors(createApi(this.#manager, () => this.#ready));
+    this.#configurator.checkFirstLabels(this.#options.flags.strict);
+    const reloading = { configurator: this.#configurator, metricValue: this.#options.metricValue ?? (() => 0) };
+    this.#createDoors(createApi(this.#manager, reloading, () => this.#ready));
     const ports = { grpc: 0, rest: 0, graphpipe: 0 };
     for (const [name, door] of this.#openDoors()) ports[name] = await this.#listen(name, door);
     if (this.#stopping) return undefined;
     this.#ready = true;
+    this.#configFile?.start();
     return ports;
   }
 
@@ -96,6 +130,12 @@ export class Server {
     this.#stopping = true;
     this.#ready = false;
     this.#source.close();
+    this.#configFile?.close();
+  }
+
+  #watchConfigFile({ modelConfigFile: path, modelConfigFilePollWaitSeconds: pollWaitSeconds }: Flags) {
+    if (path === '' || pollWaitSeconds === 0) return undefined;
+    return new ConfigFileWatch({ path, configurator: this.#configurator, pollWaitSeconds });
   }
 
   #loaderOptions(flags: Flags): SavedModelLoaderOptions {
@@ -111,20 +151,32 @@ export class Server {
     };
   }
 
-  #checkSomethingLoaded(): void {
-    const states = this.#manager.names().flatMap((name) => this.#statesOf(name));
-    const failed = states.find(({ error }) => error !== undefined);
-    if (failed?.error === undefined || states.some(({ state }) => state === ManagerState.AVAILABLE)) return;
-    const { name, version } = failed.id;
-    throw new ServingError(failed.error.code, `Model ${name}, version ${version}: ${failed.error.message}`);
+  /**
+   * One model that cannot be loaded must not keep the others from being served; it is tried again in the background. Where
+   * there is nothing else, it is waited for only if another try may help.
+   */
+  async #firstLoads(): Promise<void> {
+    if (this.#options.flags.strict) {
+      await this.#manager.settled();
+      if (!this.#stopping) this.#checkAllLoaded();
+      return;
+    }
+    await this.#manager.tried();
+    if (!this.#isSomethingLoaded() && this.#manager.failures().some(({ error }) => !WRONG_FILES.has(error.code)))
+      await this.#manager.settled();
+    const [failure] = this.#manager.failures();
+    if (this.#stopping || failure === undefined || this.#isSomethingLoaded()) return;
+    const { id, error } = failure;
+    throw new ServingError(error.code, `Model ${id.name}, version ${id.version}: ${error.message}`);
   }
 
-  #statesOf(name: string) {
-    try {
-      return this.#manager.states(name);
-    } catch {
-      return []; // aspired without any version so far
-    }
+  #isSomethingLoaded(): boolean {
+    return this.#manager.names().some((name) => this.#manager.hasAvailable(name));
+  }
+
+  #checkAllLoaded(): void {
+    const missing = this.#options.models.map(({ name }) => name).filter((name) => !this.#manager.hasAvailable(name));
+    if (missing.length > 0) throw unavailableModels(missing, this.#manager.failures());
   }
 
   #createDoors(api: Api): void {

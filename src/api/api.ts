@@ -4,6 +4,7 @@
  */
 import type { ServableId } from '../core/servable-id.js';
 import type { ServableState } from '../core/servable-state.js';
+import type { ModelServerConfig } from '../gen/messages.js';
 import type { SignatureInfo } from '../servables/signature-info.js';
 import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
 
@@ -13,6 +14,12 @@ export interface ModelMetadata {
   readonly id: ServableId;
   /** In the order of the names' bytes. */
   readonly signatures: readonly SignatureInfo[];
+}
+
+/** By how much a metric grew while a configuration was put in force. */
+export interface MetricIncrease {
+  readonly name: string;
+  readonly increase: bigint;
 }
 
 export interface Api {
@@ -32,6 +39,18 @@ export interface Api {
    * as TF Serving does. Throws NOT_FOUND for a model or version never seen.
    */
   modelStatus(spec: ModelSpec): readonly ServableState[];
+
+  /**
+   * Puts another configuration in force, and resolves when its new models are available. Rejects with INVALID_ARGUMENT or
+   * FAILED_PRECONDITION if it is refused, UNKNOWN if some of the new models cannot be loaded.
+   */
+  reloadConfig(
+    config: ModelServerConfig | undefined,
+    metricNames: readonly string[],
+  ): Promise<readonly MetricIncrease[]>;
+
+  /** The configuration in force, for JSON. */
+  effectiveConfig(): object;
 
   /** Whether the server takes requests: false while it loads its first models and again while it drains. */
   ready(): boolean;

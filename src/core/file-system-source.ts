@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../log.js';
+import type { ServableId } from './servable-id.js';
 import type { AspiredVersion, AspiredVersionsCallback, Source } from './source.js';
 import { findVersionFolders } from './version-folders.js';
+import { STABLE_MILLIS, VersionGate, type VersionGateOptions } from './version-gate.js';
 import { selectVersions, type VersionPolicy } from './version-policy.js';
 
 /** A model whose versions lie in numbered sub-folders of one base folder. */
@@ -12,34 +15,74 @@ export interface MonitoredModel {
   readonly versionPolicy: VersionPolicy;
 }
 
-export interface FileSystemSourceOptions {
+export interface FileSystemSourceOptions extends VersionGateOptions {
   readonly models: readonly MonitoredModel[];
-  /** Seconds from the end of one look at the folders to the next; default 0: look only once, at start(). */
+  /**
+   * Seconds from the end of one look at the folders to the next; default 0: look only once, at start(), and take what is
+   * there; negative: never look.
+   */
   readonly pollWaitSeconds?: number;
+  /** Whether the version could not be loaded: its files are then watched for a change. Default: never. */
+  hasFailed?(id: ServableId): boolean;
 }
+
+/** A model under watch: what was aspired of it last, with the stamps of its folders. */
+interface Watched {
+  readonly model: MonitoredModel;
+  readonly aspired: Map<bigint, string | undefined>;
+}
+
+/** While a first version is being copied, start() and update() look again so often, and not longer than the limit. */
+const LOOK_AGAIN_MILLIS = 500;
+const COPY_LIMIT_MILLIS = 30_000;
 
 /**
  * Finds the versions of each model on disk. A base folder that cannot be read leaves the model's last aspired list as it
- * is (at first: none is aspired); one without any version folder aspires none, so that the model is unloaded. Both are
- * said in the log, once for as long as they last.
+ * is (at first: none is aspired); one without any version folder aspires none, so that the model is unloaded. A version
+ * that is still being copied waits (version-gate.ts), and the model stays as it is for so long. All this is said in the
+ * log, once for as long as it lasts.
  */
 export class FileSystemSource implements Source {
-  readonly #models: readonly MonitoredModel[];
+  #watched: Watched[];
+  readonly #options: FileSystemSourceOptions;
   readonly #pollWaitMillis: number;
+  readonly #gate: VersionGate;
   readonly #lastWarnings = new Map<string, string>();
+  #aspire: AspiredVersionsCallback = () => {};
+  /** Looks come one after the other: each one builds on what the last one aspired. */
+  #looks: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: FileSystemSourceOptions) {
-    this.#models = options.models;
+    this.#options = options;
+    this.#watched = options.models.map(watch);
     this.#pollWaitMillis = (options.pollWaitSeconds ?? 0) * 1000;
+    const stableMillis = Math.min(STABLE_MILLIS, 0.9 * this.#pollWaitMillis);
+    this.#gate = new VersionGate({ stableMillis, ...options });
   }
 
   /** Has aspired what is there now when it resolves. Never rejects. */
   async start(aspire: AspiredVersionsCallback): Promise<void> {
-    await this.#lookOnce(aspire);
-    if (this.#closed || this.#pollWaitMillis <= 0) return;
-    this.#timer = setTimeout(() => void this.start(aspire), this.#pollWaitMillis).unref();
+    this.#aspire = aspire;
+    await this.#lookUntilWhole();
+    this.#schedule();
+  }
+
+  /**
+   * Watches these models from now on, and no others: of a model that is not among them any more nothing is aspired. Has
+   * aspired what is there when it resolves. Never rejects.
+   */
+  async update(models: readonly MonitoredModel[]): Promise<void> {
+    const names = new Set(models.map(({ name }) => name));
+    const gone = this.#watched.filter(({ model }) => !names.has(model.name));
+    const before = new Map(this.#watched.map((watched) => [watched.model.name, watched]));
+    this.#watched = models.map((model) => ({ model, aspired: before.get(model.name)?.aspired ?? new Map() }));
+    for (const { model } of gone) {
+      this.#lastWarnings.delete(model.name);
+      if (!this.#closed) this.#aspire(model.name, []);
+    }
+    await this.#lookUntilWhole();
   }
 
   close(): void {
@@ -47,16 +90,51 @@ export class FileSystemSource implements Source {
     clearTimeout(this.#timer);
   }
 
-  async #lookOnce(aspire: AspiredVersionsCallback): Promise<void> {
-    for (const model of this.#models) {
-      const versions = await this.#findVersions(model);
-      if (this.#closed) return;
-      if (versions !== undefined) aspire(model.name, versions);
+  #schedule(): void {
+    if (this.#closed || this.#pollWaitMillis <= 0) return;
+    const look = () => this.#lookOnce().then(() => this.#schedule());
+    this.#timer = setTimeout(() => void look(), this.#pollWaitMillis).unref();
+  }
+
+  /** Looks until no model is left that has nothing to serve but a version that is being copied. */
+  async #lookUntilWhole(): Promise<void> {
+    if (this.#pollWaitMillis < 0) return;
+    const deadline = Date.now() + COPY_LIMIT_MILLIS;
+    while (await this.#lookOnce()) {
+      if (this.#closed || Date.now() > deadline) return;
+      await sleep(Math.min(LOOK_AGAIN_MILLIS, this.#pollWaitMillis));
     }
   }
 
-  /** What to aspire, or undefined if the base folder cannot be read. */
-  async #findVersions(model: MonitoredModel): Promise<AspiredVersion[] | undefined> {
+  /** Resolves with whether a model has nothing to serve but a version that is being copied. */
+  #lookOnce(): Promise<boolean> {
+    const look = this.#looks.then(() => this.#look());
+    this.#looks = look;
+    return look;
+  }
+
+  async #look(): Promise<boolean> {
+    let waits = false;
+    for (const watched of this.#watched) {
+      const versions = await this.#findVersions(watched);
+      if (this.#closed) return false;
+      // Taken out by update() in the meantime.
+      if (!this.#watched.includes(watched)) continue;
+      if (versions === 'waits') waits ||= watched.aspired.size === 0;
+      else if (versions !== undefined) this.#tell(watched, versions);
+    }
+    return waits;
+  }
+
+  #tell({ model, aspired }: Watched, versions: readonly AspiredVersion[]): void {
+    aspired.clear();
+    for (const { id, stamp } of versions) aspired.set(id.version, stamp);
+    this.#aspire(model.name, versions);
+  }
+
+  /** What to aspire; undefined if the base folder cannot be read; 'waits' if there is nothing but copies under way. */
+  async #findVersions(watched: Watched): Promise<AspiredVersion[] | 'waits' | undefined> {
+    const { model } = watched;
     let folders: ReadonlyMap<bigint, string>;
     try {
       folders = await findVersionFolders(model.basePath);
@@ -65,8 +143,41 @@ export class FileSystemSource implements Source {
       return undefined;
     }
     this.#warn(model.name, describeMissing(model, folders));
-    const selected = selectVersions(folders.keys(), model.versionPolicy);
-    return selected.map((version) => ({ id: { name: model.name, version }, path: folders.get(version) as string }));
+    return this.#selectWhole(watched, new Map(folders));
+  }
+
+  /** What the policy selects of the versions that are whole. */
+  async #selectWhole({ model, aspired }: Watched, folders: Map<bigint, string>): Promise<AspiredVersion[] | 'waits'> {
+    for (let someWait = false; ; ) {
+      const versions: AspiredVersion[] = [];
+      const selected = selectVersions(folders.keys(), model.versionPolicy);
+      for (const number of selected) {
+        const version = { id: { name: model.name, version: number }, path: folders.get(number) as string };
+        const whole = await this.#letThrough(version, aspired);
+        if (whole === undefined) folders.delete(number);
+        else versions.push(whole);
+      }
+      if (versions.length === selected.length) return versions.length === 0 && someWait ? 'waits' : versions;
+      someWait = true;
+    }
+  }
+
+  /** The version, if it is whole. One that was let through stays so, unless its load failed and its files have changed. */
+  async #letThrough(version: AspiredVersion, aspired: Watched['aspired']): Promise<AspiredVersion | undefined> {
+    const { id, path } = version;
+    if (this.#pollWaitMillis <= 0) return version;
+    const stamp = aspired.get(id.version);
+    if (stamp !== undefined && this.#options.hasFailed?.(id) !== true) return { ...version, stamp };
+    const verdict = await this.#gate.look(path);
+    const key = `${id.name} ${id.version}`;
+    if (stamp !== undefined && verdict.stamp === stamp) return { ...version, stamp };
+    if (verdict.kind === 'whole') {
+      this.#warn(key, undefined);
+      return { ...version, stamp: verdict.stamp };
+    }
+    if (verdict.reason !== undefined)
+      this.#warn(key, `Version ${id.version} of model ${id.name} is not loaded yet: ${verdict.reason}.`);
+    return undefined;
   }
 
   /** Logs the warning unless it is still the last one of this model; undefined: all is well again. */
@@ -75,6 +186,10 @@ export class FileSystemSource implements Source {
     if (warning === undefined) this.#lastWarnings.delete(name);
     else this.#lastWarnings.set(name, warning);
   }
+}
+
+function watch(model: MonitoredModel): Watched {
+  return { model, aspired: new Map() };
 }
 
 const EXPECTED = 'Expected there: one sub-folder for each version, named by its number, such as 1.';

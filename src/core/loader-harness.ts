@@ -10,7 +10,29 @@ export interface LoaderHarnessOptions<S> {
   createLoader(version: AspiredVersion): Loader<S>;
   /** Called right after each change of `state`, the first one (START) included. */
   onStateChange(state: ServableState): void;
+  /** Called when a load has failed and is tried again after the interval. */
+  onRetry?(failure: LoadFailure): void;
+  readonly retries?: LoadRetries;
 }
+
+/** TF Serving's --max_num_load_retries and --load_retry_interval_micros. */
+export interface LoadRetries {
+  /** Tries after the first one; default 0. */
+  readonly max: number;
+  /** Wait before each of them; 0 or less: none. */
+  readonly intervalMillis: number;
+}
+
+export interface LoadFailure {
+  readonly id: ServableId;
+  readonly error: ServingError;
+  /** Tries that are left. */
+  readonly retriesLeft: number;
+}
+
+const NO_RETRIES: LoadRetries = { max: 0, intervalMillis: 0 };
+/** The longest wait that a timer of Node can do. */
+const MAX_WAIT_MILLIS = 2 ** 31 - 1;
 
 /**
  * The life of one version: START → LOADING → AVAILABLE → UNLOADING → END, or from START or LOADING straight to END. Keeps
@@ -18,8 +40,9 @@ export interface LoaderHarnessOptions<S> {
  * say; it calls load() at START and unload() at AVAILABLE only, each at most once.
  */
 export class LoaderHarness<S> {
-  readonly version: AspiredVersion;
-  /** Whether the source still wants this version. Set by the Manager. */
+  /** Set by the Manager, too, when the version's files have changed; name and number stay. */
+  version: AspiredVersion;
+  /** Whether the source still wants this version. Set by the Manager, which calls endWait() if it does not any more. */
   aspired = true;
   readonly #options: LoaderHarnessOptions<S>;
   #state: ManagerState = ManagerState.START;
@@ -28,6 +51,7 @@ export class LoaderHarness<S> {
   #servable: S | undefined;
   #handles = 0;
   #whenIdle: (() => void) | undefined;
+  #endWait: (() => void) | undefined;
 
   constructor(version: AspiredVersion, options: LoaderHarnessOptions<S>) {
     this.version = version;
@@ -43,25 +67,58 @@ export class LoaderHarness<S> {
     return this.#state;
   }
 
+  /** Why the last load failed: of a version that has ended, or that waits to be tried again. */
   get error(): ServingError | undefined {
     return this.#error;
   }
 
   snapshot(): ServableState {
     const base = { id: this.id, state: this.#state };
-    return this.#error === undefined ? base : { ...base, error: this.#error };
+    return this.#error === undefined || this.#state !== ManagerState.END ? base : { ...base, error: this.#error };
   }
 
-  /** Ends in AVAILABLE, or in END with the error. Never rejects. */
+  /** Ends in AVAILABLE or, after as many tries as the options allow, in END with the error. Never rejects. */
   async load(): Promise<void> {
     this.#enter(ManagerState.LOADING);
+    const { max, intervalMillis } = this.#options.retries ?? NO_RETRIES;
+    this.#error = await this.#tryToLoad();
+    for (let left = max; left > 0 && this.#error !== undefined && this.aspired; left--) {
+      this.#options.onRetry?.({ id: this.id, error: this.#error, retriesLeft: left });
+      await this.#wait(intervalMillis);
+      if (this.aspired) this.#error = await this.#tryToLoad();
+    }
+    this.#enter(this.#error === undefined ? ManagerState.AVAILABLE : ManagerState.END);
+  }
+
+  async #tryToLoad(): Promise<ServingError | undefined> {
     try {
       this.#loader = this.#options.createLoader(this.version);
       this.#servable = await this.#loader.load();
+      return undefined;
     } catch (thrown) {
-      this.#error = toServingError(thrown);
+      return toServingError(thrown);
     }
-    this.#enter(this.#error === undefined ? ManagerState.AVAILABLE : ManagerState.END);
+  }
+
+  async #wait(millis: number): Promise<void> {
+    if (millis <= 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#endWait = resolve;
+      timer = setTimeout(resolve, Math.min(millis, MAX_WAIT_MILLIS)).unref();
+    });
+    clearTimeout(timer);
+    this.#endWait = undefined;
+  }
+
+  /** Whether a load has failed and is going to be tried again. */
+  get waits(): boolean {
+    return this.#endWait !== undefined;
+  }
+
+  /** Ends the wait for the next try to load: nobody wants the version any more, or its files have changed. */
+  endWait(): void {
+    this.#endWait?.();
   }
 
   /** Refuses new handles at once, waits until those that are held have been released, and ends in END. Never rejects. */

@@ -1,6 +1,6 @@
 /**
  * Knows how to bring one version into memory and out again. A Loader is used by one Manager only, and the calls come in
- * this order: load() once (again only if it rejected), then unload() once, after the last handle has been released.
+ * this order: load() once, then (unless it rejected) unload() once, after the last handle has been released.
  */
 export interface Loader<S> {
   /** Resolves with the servable, ready to answer. Rejects with a ServingError that says what is wrong with the version. */

@@ -1,11 +1,19 @@
 import { LoaderHarness, type LoaderHarnessOptions } from './loader-harness.js';
 import { ManagerState } from './servable-state.js';
 import type { AspiredVersion } from './source.js';
-import { compareNewestFirst, nextAction, type VersionAction, type VersionSnapshot } from './version-policy.js';
+import {
+  compareNewestFirst,
+  nextAction,
+  type TransitionPolicy,
+  type VersionAction,
+  type VersionSnapshot,
+} from './version-policy.js';
 
 export interface ManagedModelOptions<S> extends LoaderHarnessOptions<S> {
   /** Called when all that a new list or a finished transition made possible has been started. */
   onAdvance(): void;
+  /** Default: availability-preserving. */
+  readonly transitionPolicy?: TransitionPolicy;
 }
 
 /**
@@ -25,6 +33,10 @@ export class ManagedModel<S> {
       onStateChange: (state) => {
         this.#newestAvailable = this.newestFirst().find((harness) => harness.state === ManagerState.AVAILABLE);
         options.onStateChange(state);
+      },
+      onRetry: (failure) => {
+        options.onRetry?.(failure);
+        options.onAdvance();
       },
     };
   }
@@ -59,6 +71,14 @@ export class ManagedModel<S> {
     return true;
   }
 
+  /** Whether each wanted version is available or has failed at least once. */
+  get tried(): boolean {
+    for (const { aspired, state, error } of this.#versions.values()) {
+      if (aspired && state !== ManagerState.AVAILABLE && error === undefined) return false;
+    }
+    return true;
+  }
+
   /** Whether nothing of this model is in memory or on its way there. */
   get ended(): boolean {
     return [...this.#versions.values()].every((harness) => harness.state === ManagerState.END);
@@ -77,16 +97,27 @@ export class ManagedModel<S> {
   #forgo(harness: LoaderHarness<S>): void {
     harness.aspired = false;
     if (harness.state === ManagerState.START) harness.drop();
+    else harness.endWait();
   }
 
   /**
-   * A version that ended is begun anew if it was not wanted in between; one that failed while wanted stays ended, else
-   * each look at the folder would load it again.
+   * A version that ended is begun anew if it was not wanted in between. One that failed while wanted stays ended, or waits for
+   * its next try, until its files have changed, else each look at the folder would load it again.
    */
   #want(version: AspiredVersion): void {
     const known = this.#versions.get(version.id.version);
-    if (known === undefined || (known.state === ManagerState.END && !known.aspired)) this.#begin(version);
-    else known.aspired = true;
+    const isChanged = known?.version.stamp !== version.stamp;
+    if (known === undefined) this.#begin(version);
+    else if (known.state === ManagerState.END && (isChanged || !known.aspired)) this.#begin(version);
+    else {
+      known.aspired = true;
+      if (isChanged && known.waits) this.#tryChanged(known, version);
+    }
+  }
+
+  #tryChanged(harness: LoaderHarness<S>, version: AspiredVersion): void {
+    harness.version = version;
+    harness.endWait();
   }
 
   #begin(version: AspiredVersion): void {
@@ -95,7 +126,8 @@ export class ManagedModel<S> {
 
   /** Starts every transition that the policy allows now; each of them calls back here when it is through. */
   #advance(): void {
-    for (let action = nextAction(this.#snapshot()); action !== undefined; action = nextAction(this.#snapshot())) {
+    const next = this.#options.transitionPolicy ?? nextAction;
+    for (let action = next(this.#snapshot()); action !== undefined; action = next(this.#snapshot())) {
       const harness = this.#versions.get(action.version);
       if (harness !== undefined) void this.#carryOut(action.kind, harness);
     }

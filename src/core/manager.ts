@@ -1,19 +1,27 @@
 import { invalidArgument, notFound, type ServingError } from '../errors.js';
 import { log } from '../log.js';
 import type { Loader } from './loader.js';
-import type { LoaderHarness } from './loader-harness.js';
+import type { LoaderHarness, LoadFailure, LoadRetries } from './loader-harness.js';
 import { ManagedModel, type ManagedModelOptions } from './managed-model.js';
 import type { ServableHandle, ServableRequest } from './servable-handle.js';
-import { formatServableId } from './servable-id.js';
+import { formatServableId, type ServableId } from './servable-id.js';
 import { formatManagerState, ManagerState, type ServableState } from './servable-state.js';
 import type { AspiredVersion } from './source.js';
+import type { TransitionPolicy } from './version-policy.js';
 
 export interface ManagerOptions<S> {
   /** Makes the loader of one version, called when its turn to load has come. What it throws fails that version only. */
   createLoader(version: AspiredVersion): Loader<S>;
   /** Told every change of a version's state, right after it and from within it: must not throw. */
   onStateChange?(state: ServableState): void;
+  /** Default: a version that failed to load is not tried again. */
+  readonly retries?: LoadRetries;
+  /** Default: availability-preserving. */
+  readonly transitionPolicy?: TransitionPolicy;
 }
+
+/** Version labels by name of the model: label → version. */
+export type VersionLabels = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
 
 /**
  * Loads and unloads what a Source aspires, and hands out claims on what is available. All on one thread: a call sees the
@@ -24,6 +32,7 @@ export class Manager<S> {
   readonly #modelOptions: ManagedModelOptions<S>;
   #waiters: { readonly isDone: () => boolean; readonly resolve: () => void }[] = [];
   #closing: Promise<void> | undefined;
+  #labels: VersionLabels = new Map();
 
   constructor(options: ManagerOptions<S>) {
     this.#modelOptions = {
@@ -32,7 +41,10 @@ export class Manager<S> {
         logTransition(state);
         options.onStateChange?.(state);
       },
+      onRetry: (failure) => logRetry(failure, options.retries?.intervalMillis ?? 0),
       onAdvance: () => this.#wake(),
+      ...(options.retries === undefined ? {} : { retries: options.retries }),
+      ...(options.transitionPolicy === undefined ? {} : { transitionPolicy: options.transitionPolicy }),
     };
   }
 
@@ -47,16 +59,61 @@ export class Manager<S> {
     model.aspire(versions);
   }
 
+  /** Replaces all labels of all models at once. */
+  setVersionLabels(labels: VersionLabels): void {
+    this.#labels = labels;
+  }
+
+  /** The version that the label of the model stands for, available or not; undefined if there is no such label. */
+  labelledVersion(name: string, label: string): bigint | undefined {
+    return this.#labels.get(name)?.get(label);
+  }
+
   /**
    * A claim on the version that is asked for; release it when the answer is made. Throws NOT_FOUND if it is not available,
-   * INVALID_ARGUMENT for a label, and for an empty name unless there is exactly one model.
+   * INVALID_ARGUMENT for an unknown label, and for an empty name unless there is exactly one model.
    */
   acquire(request: ServableRequest): ServableHandle<S> {
-    if (request.versionLabel !== undefined) throw unknownLabel(request.versionLabel);
     const model = request.name === '' ? this.#onlyModel() : this.#models.get(request.name);
-    const harness = request.version === undefined ? model?.newestAvailable : model?.available(request.version);
-    if (harness === undefined) throw this.#servableNotFound(request, model);
+    const version = request.versionLabel === undefined ? request.version : this.#versionOf(request, model);
+    const harness = version === undefined ? model?.newestAvailable : model?.available(version);
+    if (harness === undefined) throw this.#servableNotFound(request.name, version, model);
     return harness.acquire();
+  }
+
+  #versionOf({ name, versionLabel = '' }: ServableRequest, model: ManagedModel<S> | undefined): bigint {
+    const labels = this.#labels.get(model?.name ?? name);
+    const version = labels?.get(versionLabel);
+    if (version === undefined) throw unknownLabel(versionLabel, model?.name ?? name, [...(labels?.keys() ?? [])]);
+    return version;
+  }
+
+  /** Whether the version can take requests now. */
+  isAvailable(name: string, version: bigint): boolean {
+    return this.#models.get(name)?.available(version) !== undefined;
+  }
+
+  /** Whether any version of the model can. */
+  hasAvailable(name: string): boolean {
+    return this.#models.get(name)?.newestAvailable !== undefined;
+  }
+
+  /** Whether the version could not be loaded; it may be going to be tried again. */
+  hasFailed({ name, version }: ServableId): boolean {
+    const found = this.#models
+      .get(name)
+      ?.newestFirst()
+      .find(({ id }) => id.version === version);
+    return found?.error !== undefined;
+  }
+
+  /** What is wanted and could not be loaded so far, newest first in each model. */
+  failures(): { readonly id: ServableId; readonly error: ServingError; readonly isFinal: boolean }[] {
+    return [...this.#models.values()].flatMap((model) =>
+      model.newestFirst().flatMap(({ id, error, aspired, state }) => {
+        return aspired && error !== undefined ? [{ id, error, isFinal: state === ManagerState.END }] : [];
+      }),
+    );
   }
 
   /**
@@ -79,9 +136,17 @@ export class Manager<S> {
     return [...this.#models.keys()];
   }
 
-  /** Resolves once everything that is aspired is AVAILABLE or has reached END; at once if it is so already. */
-  settled(): Promise<void> {
-    return this.#waitFor(() => this.#every((model) => model.settled));
+  /**
+   * Resolves once everything that is aspired (of these models, if names are given) is AVAILABLE or has reached END; at once
+   * if it is so already.
+   */
+  settled(names?: ReadonlySet<string>): Promise<void> {
+    return this.#waitFor(() => this.#every((model) => names?.has(model.name) === false || model.settled));
+  }
+
+  /** Resolves once everything that is aspired is AVAILABLE or has failed to load at least once. */
+  tried(): Promise<void> {
+    return this.#waitFor(() => this.#every((model) => model.tried));
   }
 
   /** Unloads everything, each version after its last handle is released. Later calls return the same promise. */
@@ -131,7 +196,7 @@ export class Manager<S> {
     );
   }
 
-  #servableNotFound({ name, version }: ServableRequest, model: ManagedModel<S> | undefined): ServingError {
+  #servableNotFound(name: string, version: bigint | undefined, model: ManagedModel<S> | undefined): ServingError {
     const asked = version === undefined ? `Latest(${name})` : `Specific(${name}, ${version})`;
     const why = model === undefined ? this.#describeModels() : describeVersions(model);
     return notFound(`Servable not found for request: ${asked}. ${why}`);
@@ -156,9 +221,16 @@ function describeVersion({ id, state, error }: LoaderHarness<unknown>): string {
   return `${id.version} ${formatManagerState(state)}${why}`;
 }
 
-function unknownLabel(label: string): ServingError {
-  return invalidArgument(
-    `Unrecognized servable version label: ${label}. This server assigns no labels to versions: ask for a version number, or for none to get the newest.`,
+function unknownLabel(label: string, name: string, labels: readonly string[]): ServingError {
+  const known =
+    labels.length === 0 ? `Model ${name} has no version labels.` : `Labels of model ${name}: ${labels.join(', ')}.`;
+  return invalidArgument(`Unrecognized servable version label: ${label}. ${known}`);
+}
+
+function logRetry({ id, error, retriesLeft }: LoadFailure, intervalMillis: number): void {
+  const wait = Math.max(0, intervalMillis / 1000);
+  log.warn(
+    `Loading servable ${formatServableId(id)} failed: ${error.message} It is tried again in ${wait} s; tries left: ${retriesLeft}.`,
   );
 }
 

@@ -5,6 +5,8 @@ export interface AspiredVersion {
   readonly id: ServableId;
   /** The version's folder. */
   readonly path: string;
+  /** Differs when the version's files do: a version that failed to load is tried again then. */
+  readonly stamp?: string;
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Decisions about versions as pure functions of a snapshot: which of the versions found should be served
- * (selectVersions), and which single step brings a model closer to that (nextAction). They hold no state and may be asked
- * again at any time.
+ * (selectVersions), and which single step brings a model closer to that (the transition policies). They hold no state and
+ * may be asked again at any time.
  */
 import { ManagerState } from './servable-state.js';
 
@@ -58,6 +58,26 @@ export function nextAction(versions: readonly VersionSnapshot[]): VersionAction 
   const load = nextLoad(versions);
   return load === undefined ? undefined : { kind: 'load', version: load };
 }
+
+/**
+ * The next step under TF Serving's resource-preserving policy: never two versions in memory that need not be. What nobody
+ * wants any more is unloaded first, and nothing is loaded until it is gone; in between the model is not served.
+ */
+export function nextActionSavingMemory(versions: readonly VersionSnapshot[]): VersionAction | undefined {
+  const unwanted = versions.filter((entry) => !entry.aspired && entry.state !== ManagerState.END);
+  const unload = numbersNewestFirst(unwanted.filter((entry) => entry.state === ManagerState.AVAILABLE)).at(-1);
+  if (unload !== undefined) return { kind: 'unload', version: unload };
+  const load = unwanted.length > 0 ? undefined : nextLoad(versions);
+  return load === undefined ? undefined : { kind: 'load', version: load };
+}
+
+export type TransitionPolicy = (versions: readonly VersionSnapshot[]) => VersionAction | undefined;
+
+/** By the names that --aspired_version_policy takes. */
+export const TRANSITION_POLICIES = {
+  availability_preserving: nextAction,
+  resource_preserving: nextActionSavingMemory,
+} as const satisfies Record<string, TransitionPolicy>;
 
 /** The oldest available version that is not wanted, if it may go. */
 function nextUnload(versions: readonly VersionSnapshot[]): bigint | undefined {

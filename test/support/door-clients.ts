@@ -26,6 +26,8 @@ export interface TensorValue {
 export interface PredictCall {
   readonly model: string;
   readonly version?: bigint;
+  /** In place of a version; GraphPipe has none. */
+  readonly label?: string;
   readonly signature?: string;
   readonly inputs: Readonly<Record<string, TensorValue>>;
   /** Over gRPC and GraphPipe; REST always answers with all outputs. */
@@ -94,9 +96,17 @@ const PredictRequestMessage: MessageType<PredictMessage> = {
   ],
 };
 
-const PredictResponseMessage: MessageType<{ readonly outputs: ReadonlyMap<string, TensorProto> }> = {
+interface PredictResponseMessage {
+  readonly outputs: ReadonlyMap<string, TensorProto>;
+  readonly model_spec: ModelSpec | undefined;
+}
+
+const PredictResponseMessage: MessageType<PredictResponseMessage> = {
   name: 'tensorflow.serving.PredictResponse',
-  fields: [{ name: 'outputs', number: 1, type: () => TensorProto, key: 'string' }],
+  fields: [
+    { name: 'outputs', number: 1, type: () => TensorProto, key: 'string' },
+    { name: 'model_spec', number: 2, type: () => ModelSpec },
+  ],
 };
 
 /** Where the values of a dtype stand in a TensorProto. */
@@ -162,6 +172,7 @@ export function encodePredict(call: PredictCall): Uint8Array {
       name: call.model,
       signature_name: call.signature ?? '',
       version: call.version === undefined ? undefined : { value: call.version },
+      version_label: call.label,
     },
     inputs: new Map(Object.entries(call.inputs).map(([name, tensor]) => [name, tensorProto(tensor)])),
     output_filter: call.outputs ?? [],
@@ -184,6 +195,11 @@ function grpcValue(dtype: TensorValue['dtype'], value: Value): unknown {
 export function decodePredict(bytes: Uint8Array): Answers {
   const { outputs } = decodeMessage(PredictResponseMessage, bytes);
   return Object.fromEntries([...outputs].map(([name, tensor]) => [name, fromTensorProto(tensor)]));
+}
+
+/** The version that a PredictResponse says it comes from. */
+export function versionOf(response: Uint8Array): bigint | undefined {
+  return decodeMessage(PredictResponseMessage, response).model_spec?.version?.value;
 }
 
 function fromTensorProto(tensor: TensorProto): Answer {
@@ -214,8 +230,9 @@ export function createRestClient(port: number, connections: number): DoorClient 
   };
 }
 
-export function restPath({ model, version }: PredictCall): string {
-  return `/v1/models/${model}${version === undefined ? '' : `/versions/${version}`}:predict`;
+export function restPath({ model, version, label }: PredictCall): string {
+  const which = label === undefined ? '' : `/labels/${label}`;
+  return `/v1/models/${model}${version === undefined ? which : `/versions/${version}`}:predict`;
 }
 
 export function encodeJson({ signature, inputs }: PredictCall): Buffer {

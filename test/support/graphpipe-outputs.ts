@@ -74,6 +74,8 @@ export function createEchoApi(metadata: ModelMetadata): Api & { readonly request
     },
     modelMetadata: () => metadata,
     modelStatus: () => [],
+    reloadConfig: async () => [],
+    effectiveConfig: () => ({}),
     ready: () => true,
   };
 }

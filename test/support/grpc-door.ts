@@ -13,6 +13,8 @@ const FAKE_API: Api = {
   modelStatus: () => {
     throw new ServingError(Code.INTERNAL, 'modelStatus was not expected');
   },
+  reloadConfig: async () => [],
+  effectiveConfig: () => ({}),
   ready: () => true,
 };
 

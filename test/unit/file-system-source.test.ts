@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { FileSystemSource } from '../../src/core/file-system-source.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FileSystemSource, type FileSystemSourceOptions } from '../../src/core/file-system-source.js';
 import { findVersionFolders, parseVersion } from '../../src/core/version-folders.js';
 import type { VersionPolicy } from '../../src/core/version-policy.js';
+import { findMissingPart } from '../../src/servables/missing-part.js';
 import { type CapturedLog, captureLog } from '../support/capture-log.js';
 import { withTempDir } from '../support/models.js';
 
@@ -105,6 +107,176 @@ describe('FileSystemSource', () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       assert.equal(seen.length, looks, 'a closed source still looks');
     }));
+});
+
+describe('A version that is being copied', () => {
+  const POLL = { pollWaitSeconds: 0.02 };
+
+  /** Starts a source on one model; `seen` gets the versions of each list. */
+  function watch(basePath: string, seen: string[], options: Partial<FileSystemSourceOptions> = {}): FileSystemSource {
+    const models = [{ name: 'm', basePath, versionPolicy: { kind: 'latest' } as const }];
+    const source = new FileSystemSource({ models, ...POLL, ...options });
+    void source.start((_, versions) => seen.push(versions.map(({ id }) => id.version).join()));
+    return source;
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    for (let i = 0; !condition(); i++) {
+      assert.ok(i < 500, 'took too long');
+      await sleep(10);
+    }
+  }
+
+  it('waits while its files change, with the old version aspired meanwhile', () =>
+    withVersions(['1'], async (basePath) => {
+      const seen: string[] = [];
+      const source = watch(basePath, seen);
+      await until(() => seen.includes('1'));
+      await mkdir(join(basePath, '2'));
+      for (let i = 0; i < 40; i++) {
+        await writeFile(join(basePath, '2', `part-${i}`), 'x');
+        await sleep(5);
+      }
+      assert.ok(!seen.includes('2'), 'aspired while it was being copied');
+      await until(() => seen.includes('2'));
+      source.close();
+      assert.ok(captured.lines().includes('W Version 2 of model m is not loaded yet: its files are still changing.'));
+    }));
+
+  it('waits for a part that is missing, says which, and is let through when it comes', () =>
+    withVersions(['1'], async (basePath) => {
+      const seen: string[] = [];
+      let missing: string | undefined = 'there is no saved_model.pb';
+      const source = watch(basePath, seen, { findMissingPart: async () => missing });
+      await sleep(200);
+      assert.equal(seen.length, 0);
+      assert.deepEqual(captured.lines(), ['W Version 1 of model m is not loaded yet: there is no saved_model.pb.']);
+      missing = undefined;
+      await until(() => seen.includes('1'));
+      source.close();
+    }));
+
+  it('is let through although a part is missing once nothing has changed for long: its load says why', () =>
+    withVersions(['1'], async (basePath) => {
+      const seen: string[] = [];
+      const source = watch(basePath, seen, {
+        findMissingPart: async () => 'all of it is missing',
+        patienceMillis: 100,
+      });
+      await until(() => seen.includes('1'));
+      source.close();
+    }));
+
+  it('is let through at the first look if nothing has changed for a while', () =>
+    withVersions(['1'], async (basePath) => {
+      await sleep(30);
+      const seen: string[] = [];
+      const source = watch(basePath, seen, { settledMillis: 20, pollWaitSeconds: 60 });
+      await until(() => seen.length === 1);
+      source.close();
+      assert.deepEqual(seen, ['1']);
+    }));
+
+  it('that could not be loaded has a new stamp when its files have changed', () =>
+    withVersions(['1'], async (basePath) => {
+      const stamps = new Set<string | undefined>();
+      const models = [{ name: 'm', basePath, versionPolicy: { kind: 'latest' } as const }];
+      const source = new FileSystemSource({ models, ...POLL, hasFailed: () => true });
+      void source.start((_, versions) => versions.forEach(({ stamp }) => void stamps.add(stamp)));
+      await until(() => stamps.size === 1);
+      await sleep(100);
+      assert.equal(stamps.size, 1);
+      await writeFile(join(basePath, '1', 'saved_model.pb'), 'x');
+      await until(() => stamps.size === 2);
+      source.close();
+    }));
+});
+
+describe('A version that could not be loaded', () => {
+  it('stays aspired in front of an older one while its files stay the same', () =>
+    withVersions(['1', '2'], async (basePath) => {
+      const lists: string[] = [];
+      const models = [{ name: 'm', basePath, versionPolicy: { kind: 'latest' } as const }];
+      const hasFailed = ({ version }: { version: bigint }) => version === 2n;
+      const source = new FileSystemSource({ models, pollWaitSeconds: 0.02, hasFailed });
+      await source.start((_, versions) => lists.push(versions.map(({ id, stamp }) => `${id.version} ${stamp}`).join()));
+      await sleep(300);
+      source.close();
+      assert.ok(lists.length > 3);
+      assert.match(lists[0] ?? '', /^2 /);
+      assert.equal(new Set(lists).size, 1);
+    }));
+});
+
+describe('FileSystemSource.update()', () => {
+  it('aspires new models, other versions by a new policy, and nothing of a model that is not there any more', () =>
+    withVersions(['a', 'a/1', 'a/2', 'b', 'b/1', 'c', 'c/1'], async (basePath) => {
+      const model = (name: string, versionPolicy: VersionPolicy = { kind: 'latest' }) => {
+        return { name, basePath: join(basePath, name), versionPolicy };
+      };
+      const source = new FileSystemSource({ models: [model('a'), model('b')] });
+      const seen: string[] = [];
+      await source.start((name, versions) => seen.push(`${name}: ${versions.map(({ id }) => id.version)}`));
+      await source.update([model('a', { kind: 'specific', versions: [1n] }), model('c')]);
+      assert.deepEqual(seen, ['a: 2', 'b: 1', 'b: ', 'a: 1', 'c: 1']);
+    }));
+
+  it('aspires nothing once it is closed', () =>
+    withVersions(['1'], async (basePath) => {
+      const source = new FileSystemSource({ models: [] });
+      await source.start(() => assert.fail('aspired'));
+      source.close();
+      await source.update([{ name: 'm', basePath, versionPolicy: { kind: 'latest' } }]);
+    }));
+
+  it('never looks where the poll wait is negative', () =>
+    withVersions(['1'], async (basePath) => {
+      const models = [{ name: 'm', basePath, versionPolicy: { kind: 'latest' } as const }];
+      await new FileSystemSource({ models, pollWaitSeconds: -1 }).start(() => assert.fail('aspired'));
+    }));
+});
+
+describe('findMissingPart()', () => {
+  const cases: [string, string[], RegExp | undefined][] = [
+    ['finds nothing missing where there is a model and no folder of weights', ['saved_model.pb'], undefined],
+    ['takes a model as text, and one of TensorFlow Lite', ['saved_model.pbtxt'], undefined],
+    ['takes an empty folder of weights', ['model.tflite', 'variables/'], undefined],
+    ['misses the model', ['variables/', 'assets/'], /^there is no saved_model\.pb in /],
+    [
+      'misses the index',
+      ['saved_model.pb', 'variables/variables.data-00000-of-00001'],
+      /^there is no variables\.index in /,
+    ],
+    ['misses all shards', ['saved_model.pb', 'variables/variables.index'], /^there is no shard of the weights in /],
+    [
+      'misses one of the shards',
+      ['saved_model.pb', 'variables/variables.index', 'variables/variables.data-00001-of-00002'],
+      / has 1 of 2 shards of the weights$/,
+    ],
+    [
+      'finds nothing missing where index and all shards are there',
+      [
+        'saved_model.pb',
+        'variables/variables.index',
+        ...[0, 1].map((i) => `variables/variables.data-0000${i}-of-00002`),
+      ],
+      undefined,
+    ],
+  ];
+  for (const [name, files, expected] of cases) {
+    it(name, () =>
+      withTempDir(async (folder) => {
+        for (const file of files) {
+          await mkdir(dirname(join(folder, file)), { recursive: true });
+          if (file.endsWith('/')) await mkdir(join(folder, file), { recursive: true });
+          else await writeFile(join(folder, file), '');
+        }
+        const missing = await findMissingPart(folder);
+        if (expected === undefined) assert.equal(missing, undefined);
+        else assert.match(missing ?? '', expected);
+      }),
+    );
+  }
 });
 
 describe('findVersionFolders()', () => {

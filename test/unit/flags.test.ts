@@ -13,7 +13,14 @@ describe('parseFlags()', () => {
       modelName: 'default',
       graphpipeModel: '',
       savedModelTags: 'serve',
+      modelConfigFile: '',
+      modelConfigFilePollWaitSeconds: 0,
       fileSystemPollWaitSeconds: 1,
+      aspiredVersionPolicy: 'availability_preserving',
+      maxNumLoadRetries: 5,
+      loadRetryIntervalMicros: 60_000_000,
+      allowVersionLabelsForUnavailableModels: false,
+      strict: false,
       host: '0.0.0.0',
       port: 8500,
       restApiPort: 8501,
@@ -132,16 +139,16 @@ describe('formatHelp()', () => {
     );
   });
 
-  it('leaves a gap between each flag and its help', () => {
+  it('leaves a gap between each flag and its help, or a line of its own to a long one', () => {
     assert.deepEqual(
-      lines.filter((line) => line.startsWith('  --') && !/^ {2}--\S+ +\S/.test(line)),
+      lines.filter((line) => line.startsWith('  --') && !/^ {2}--\S+(?: +\S|$)/.test(line)),
       [],
     );
   });
 
   it('lists every flag once, and the sub-command', () => {
     for (const { name } of FLAGS) {
-      const pattern = new RegExp(`^  --${name}[= ]`);
+      const pattern = new RegExp(`^  --${name}(?:[= ]|$)`);
       assert.equal(lines.filter((line) => pattern.test(line)).length, 1, name);
     }
     assert.ok(lines.some((line) => line.startsWith('  tensorgate inspect DIR')));

@@ -5,11 +5,14 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
+import type { Api } from '../../src/api/api.js';
 import { createGrpcDoor } from '../../src/doors/grpc/index.js';
 import { Code, failedPrecondition, notFound, ServingError } from '../../src/errors.js';
 import {
   HealthCheckRequest,
   HealthCheckResponse,
+  ReloadConfigRequest,
+  ReloadConfigResponse,
   ServerReflectionRequest,
   ServerReflectionResponse,
   HealthCheckResponse_ServingStatus as Status,
@@ -102,8 +105,28 @@ test('unknown methods and methods to come are UNIMPLEMENTED and named', async ()
       const call = callUnary(client, `/tensorflow.serving.PredictionService/${method}`, NO_MODEL);
       await assert.rejects(call, isStatus(Code.UNIMPLEMENTED, new RegExp(method)));
     }
-    const reload = callUnary(client, '/tensorflow.serving.ModelService/HandleReloadConfigRequest', NO_MODEL);
-    await assert.rejects(reload, isStatus(Code.UNIMPLEMENTED, /HandleReloadConfigRequest/));
+  });
+});
+
+test('HandleReloadConfigRequest passes configuration and metric names on, and answers with status and increases', async () => {
+  const asked: unknown[] = [];
+  const reloadConfig: Api['reloadConfig'] = async (config, metricNames) => {
+    asked.push(
+      config?.model_config_list?.config.map(({ name }) => name),
+      metricNames,
+    );
+    return [{ name: 'x', increase: -3n }];
+  };
+  await withGrpcDoor({ reloadConfig }, async ({ client }) => {
+    const request = encodeMessage(ReloadConfigRequest, {
+      config: { model_config_list: { config: [{ name: 'm' }] } },
+      metric_names: ['x'],
+    });
+    const path = '/tensorflow.serving.ModelService/HandleReloadConfigRequest';
+    const reply = decodeMessage(ReloadConfigResponse, await callUnary(client, path, request));
+    assert.deepEqual(asked, [['m'], ['x']]);
+    assert.deepEqual(reply.metric, [{ name: 'x', int64_value_increase: -3n }]);
+    assert.deepEqual(reply.status, { error_code: 0, error_message: '' });
   });
 });
 

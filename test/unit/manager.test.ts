@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Manager } from '../../src/core/manager.js';
 import type { ServableHandle } from '../../src/core/servable-handle.js';
 import { formatManagerState } from '../../src/core/servable-state.js';
@@ -172,6 +172,129 @@ describe('Manager loads', () => {
   });
 });
 
+describe('Manager tries again to load', () => {
+  const INTERVAL_MILLIS = 60_000;
+  let patient: Manager<string>;
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    patient = new Manager<string>({
+      createLoader(version) {
+        const loader = new FakeLoader(version);
+        loaders.push(loader);
+        return loader;
+      },
+      retries: { max: 2, intervalMillis: INTERVAL_MILLIS },
+    });
+  });
+  afterEach(() => mock.timers.reset());
+
+  function want(...versions: bigint[]): void {
+    const aspired = versions.map((version) => ({ id: { name: 'm', version }, path: `/m/${version}` }));
+    patient.setAspiredVersions('m', aspired);
+  }
+
+  async function fail(version: bigint, tries: number): Promise<void> {
+    assert.equal(triesOf(version), tries);
+    await loaderOf('m', version).failLoad(new Error('disk full.'));
+  }
+
+  /** Each try has a loader of its own. */
+  function triesOf(version: bigint): number {
+    return loaders.filter((loader) => loader.version.id.version === version && loader.loads === 1).length;
+  }
+
+  it('as often as it may, after the interval, LOADING until then, and ends with the error', async () => {
+    want(1n);
+    await fail(1n, 1);
+    assert.deepEqual(patient.states('m'), [{ id: { name: 'm', version: 1n }, state: 20 }]);
+    mock.timers.tick(INTERVAL_MILLIS - 1);
+    await turn();
+    assert.equal(triesOf(1n), 1);
+    mock.timers.tick(1);
+    await turn();
+    await fail(1n, 2);
+    mock.timers.tick(INTERVAL_MILLIS);
+    await turn();
+    await fail(1n, 3);
+    assert.equal(patient.states('m')[0]?.state, 50);
+    assert.match(patient.states('m')[0]?.error?.message ?? '', /disk full/);
+    assert.deepEqual(
+      captured.lines().filter((line) => /^[WE] /.test(line)),
+      [
+        'W Loading servable {name: m version: 1} failed: disk full. It is tried again in 60 s; tries left: 2.',
+        'W Loading servable {name: m version: 1} failed: disk full. It is tried again in 60 s; tries left: 1.',
+        'E Loading servable {name: m version: 1} failed: disk full.',
+      ],
+    );
+  });
+
+  it('and serves the version when a later try succeeds', async () => {
+    want(1n);
+    await fail(1n, 1);
+    mock.timers.tick(INTERVAL_MILLIS);
+    await turn();
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(patient.isAvailable('m', 1n), true);
+    assert.deepEqual(patient.failures(), []);
+  });
+
+  it('not once nobody wants the version any more: a better one is loaded at once', async () => {
+    want(1n);
+    await fail(1n, 1);
+    want(2n);
+    await turn();
+    await loaderOf('m', 2n).finishLoad();
+    assert.equal(patient.isAvailable('m', 2n), true);
+    assert.equal(triesOf(1n), 1);
+  });
+
+  it('and has tried everything as soon as the first tries are over', async () => {
+    want(1n);
+    let tried = false;
+    void patient.tried().then(() => {
+      tried = true;
+    });
+    await fail(1n, 1);
+    assert.equal(tried, true);
+    assert.deepEqual(
+      patient.failures().map(({ id, isFinal }) => [id.version, isFinal]),
+      [[1n, false]],
+    );
+    await patient.close();
+  });
+
+  it('at once when the files of a version that waits for its next try have changed', async () => {
+    const wantStamped = (stamp: string) =>
+      patient.setAspiredVersions('m', [{ id: { name: 'm', version: 1n }, path: '/m/1', stamp }]);
+    wantStamped('a');
+    await fail(1n, 1);
+    assert.equal(patient.hasFailed({ name: 'm', version: 1n }), true);
+    wantStamped('a');
+    await turn();
+    assert.equal(loaders.length, 1);
+    wantStamped('b');
+    await turn();
+    assert.equal(loaders.length, 2);
+    wantStamped('b');
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(patient.isAvailable('m', 1n), true);
+  });
+
+  it('at once when the files of a version that has ended have changed, and only then', async () => {
+    const aspireStamped = (stamp: string) =>
+      manager.setAspiredVersions('m', [{ id: { name: 'm', version: 1n }, path: '/m/1', stamp }]);
+    aspireStamped('a');
+    await loaderOf('m', 1n).failLoad(new Error('broken'));
+    assert.equal(manager.hasFailed({ name: 'm', version: 1n }), true);
+    aspireStamped('a');
+    await turn();
+    assert.equal(loaders.length, 1);
+    aspireStamped('b');
+    await loaderOf('m', 1n).finishLoad();
+    assert.equal(servableOf('m'), 'm:1');
+  });
+});
+
 describe('Manager unloads', () => {
   it('waits for the last handle before it unloads, and gives out no new one meanwhile', async () => {
     await serve('m', 1n);
@@ -266,13 +389,53 @@ describe('Manager.acquire()', () => {
     );
   });
 
-  it('refuses a version label', async () => {
+  it('refuses a version label that there is not, and says which there are', async () => {
     await serve('m', 1n);
     const request = { name: 'm', versionLabel: 'stable' };
     throwsServing(
       () => manager.acquire(request),
       Code.INVALID_ARGUMENT,
-      /^Unrecognized servable version label: stable\. /,
+      'Unrecognized servable version label: stable. Model m has no version labels.',
+    );
+    manager.setVersionLabels(new Map([['m', new Map([['canary', 1n]])]]));
+    throwsServing(
+      () => manager.acquire(request),
+      Code.INVALID_ARGUMENT,
+      'Unrecognized servable version label: stable. Labels of model m: canary.',
+    );
+  });
+
+  it('gives the version that a label stands for, the case of letters counting', async () => {
+    await serve('m', 1n, 2n);
+    manager.setVersionLabels(new Map([['m', new Map([['stable', 1n]])]]));
+    const request = { name: 'm', versionLabel: 'stable' };
+    assert.equal(
+      withHandle(manager.acquire(request), ({ servable }) => servable),
+      'm:1',
+    );
+    assert.equal(
+      withHandle(manager.acquire({ ...request, name: '' }), ({ servable }) => servable),
+      'm:1',
+    );
+    throwsServing(
+      () => manager.acquire({ name: 'm', versionLabel: 'Stable' }),
+      Code.INVALID_ARGUMENT,
+      /label: Stable\./,
+    );
+    throwsServing(
+      () => manager.acquire({ name: 'x', versionLabel: 'stable' }),
+      Code.INVALID_ARGUMENT,
+      /label: stable\./,
+    );
+  });
+
+  it('finds nothing for a label whose version is not available', async () => {
+    await serve('m', 1n);
+    manager.setVersionLabels(new Map([['m', new Map([['next', 2n]])]]));
+    throwsServing(
+      () => manager.acquire({ name: 'm', versionLabel: 'next' }),
+      Code.NOT_FOUND,
+      /^Servable not found for request: Specific\(m, 2\)\. /,
     );
   });
 

@@ -45,6 +45,8 @@ function fakeApi(overrides: Partial<Api> = {}): { api: Api; calls: Call[] } {
       if (name === 'missing') throw notFound('Could not find any versions of model missing');
       return [{ id: { name, version: version ?? 1n }, state: ManagerState.AVAILABLE }];
     },
+    reloadConfig: async () => [],
+    effectiveConfig: () => ({ origin: 'flags' }),
     ready: () => true,
     ...overrides,
   };
@@ -268,6 +270,22 @@ describe('other routes', () => {
     await withRest(fakeApi().api, async (_port, url) => {
       const reply = (await (await fetch(`${url}/v1/models/m/metadata`)).json()) as { model_spec: unknown };
       assert.deepEqual(reply.model_spec, { name: 'm', signature_name: '', version: '1' });
+    });
+  });
+
+  it('answer with the configuration in force at GET /v1/config, and nowhere else', async () => {
+    const { api } = fakeApi({ effectiveConfig: () => ({ origin: 'flags' }) });
+    await withRest(api, async (_port, url) => {
+      const reply = await fetch(`${url}/v1/config`);
+      assert.equal(reply.status, 200);
+      assert.equal(reply.headers.get('content-type'), 'application/json');
+      assert.equal(await reply.text(), '{\n "origin": "flags"\n}\n');
+      await assertError(await fetch(`${url}/v1/config/x`), 400, /^Malformed request: GET \/v1\/config\/x$/);
+      await assertError(
+        await fetch(`${url}/v1/config`, { method: 'POST' }),
+        400,
+        /^Malformed request: POST \/v1\/config$/,
+      );
     });
   });
 

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManagerState } from '../../src/core/servable-state.js';
-import { nextAction, selectVersions, type VersionPolicy, type VersionSnapshot } from '../../src/core/version-policy.js';
+import {
+  nextAction,
+  nextActionSavingMemory,
+  selectVersions,
+  type VersionPolicy,
+  type VersionSnapshot,
+} from '../../src/core/version-policy.js';
 
 describe('selectVersions()', () => {
   const found = [2n, 10n, 9n, 2n];
@@ -21,8 +27,13 @@ describe('selectVersions()', () => {
   it('selects nothing out of nothing', () => assert.deepEqual(selectVersions([], { kind: 'latest' }), []));
 });
 
+type Row = [version: bigint, state: keyof typeof ManagerState, wish: 'wanted' | 'unwanted'];
+
+function toSnapshot([version, state, wish]: Row): VersionSnapshot {
+  return { version, state: ManagerState[state], aspired: wish === 'wanted' };
+}
+
 describe('nextAction() of the availability-preserving policy', () => {
-  type Row = [version: bigint, state: keyof typeof ManagerState, wish: 'wanted' | 'unwanted'];
   const cases: [string, Row[], string | undefined][] = [
     ['does nothing without versions', [], undefined],
     ['loads a new aspired version', [[1n, 'START', 'wanted']], 'load 1'],
@@ -117,8 +128,81 @@ describe('nextAction() of the availability-preserving policy', () => {
       assert.equal(action && `${action.kind} ${action.version}`, expected);
     });
   }
+});
 
-  function toSnapshot([version, state, wish]: Row): VersionSnapshot {
-    return { version, state: ManagerState[state], aspired: wish === 'wanted' };
+describe('nextActionSavingMemory(), the resource-preserving policy', () => {
+  const cases: [string, Row[], string | undefined][] = [
+    ['does nothing without versions', [], undefined],
+    ['loads a new aspired version where there is no other', [[1n, 'START', 'wanted']], 'load 1'],
+    [
+      'unloads the old version before it loads a new one',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      'unload 1',
+    ],
+    [
+      'does not load while the old version is still being unloaded',
+      [
+        [1n, 'UNLOADING', 'unwanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      undefined,
+    ],
+    [
+      'does not load while an unwanted version is still being loaded',
+      [
+        [1n, 'LOADING', 'unwanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      undefined,
+    ],
+    [
+      'loads the new version once the old one has ended',
+      [
+        [1n, 'END', 'unwanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      'load 2',
+    ],
+    [
+      'unloads an unwanted version although the wanted one failed',
+      [
+        [1n, 'AVAILABLE', 'unwanted'],
+        [2n, 'END', 'wanted'],
+      ],
+      'unload 1',
+    ],
+    [
+      'loads a further aspired version beside one that is available',
+      [
+        [1n, 'AVAILABLE', 'wanted'],
+        [2n, 'START', 'wanted'],
+      ],
+      'load 2',
+    ],
+    [
+      'loads one version at a time, the newest first',
+      [
+        [1n, 'START', 'wanted'],
+        [2n, 'LOADING', 'wanted'],
+      ],
+      undefined,
+    ],
+    [
+      'does nothing when all is as wanted',
+      [
+        [1n, 'END', 'unwanted'],
+        [2n, 'AVAILABLE', 'wanted'],
+      ],
+      undefined,
+    ],
+  ];
+  for (const [name, rows, expected] of cases) {
+    it(name, () => {
+      const action = nextActionSavingMemory(rows.map(toSnapshot));
+      assert.equal(action && `${action.kind} ${action.version}`, expected);
+    });
   }
 });

@@ -4,6 +4,7 @@ import { Code, ServingError } from '../../errors.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import {
+  type CallContext,
   createGrpcListener,
   type GrpcListener,
   type GrpcListenerOptions,
@@ -17,6 +18,7 @@ import { registerHealth } from './health.js';
 import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { registerReflection } from './reflection.js';
+import { handleReloadConfigRequest } from './reload-config.js';
 import { toGrpcStatus } from './status.js';
 
 const PREDICTION_SERVICE = 'tensorflow.serving.PredictionService';
@@ -55,8 +57,15 @@ function registerPredictionService(listener: GrpcListener, api: Api, outputForma
 
 function registerModelService(listener: GrpcListener, api: Api): void {
   listener.register(`/${MODEL_SERVICE}/GetModelStatus`, (message, call) => call.reply(getModelStatus(api, message)));
-  const reload = 'HandleReloadConfigRequest is not supported yet. Restart the server with the new configuration.';
-  listener.register(`/${MODEL_SERVICE}/HandleReloadConfigRequest`, unimplemented(reload));
+  listener.register(
+    `/${MODEL_SERVICE}/HandleReloadConfigRequest`,
+    answering((message) => handleReloadConfigRequest(api, message)),
+  );
+}
+
+/** A method that makes its whole answer first. It must have read the message when it returns its promise. */
+function answering(method: (message: Uint8Array, context: CallContext) => Promise<Uint8Array>): UnaryMethod {
+  return async (message, call) => call.reply(await method(message, call));
 }
 
 function unimplemented(text: string): UnaryMethod {

@@ -8,6 +8,8 @@ import { BodyTooLargeError } from '../http.js';
 /** What a request asks for, and of which model. */
 export type Route =
   | { readonly kind: 'predict' | 'classify' | 'regress' | 'status' | 'metadata'; readonly modelSpec: ModelSpec }
+  /** The configuration in force; not of TF Serving's API. */
+  | { readonly kind: 'config' }
   /** A browser's question whether it may ask (OPTIONS). */
   | { readonly kind: 'preflight' }
   /** A model's route with a version that no int64 holds. */
@@ -22,6 +24,8 @@ const API_PATH = /^\/v1\//i;
 const MODEL = String.raw`^/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?`;
 const POST_PATH = new RegExp(`${MODEL}:(predict|classify|regress)$`, 'i');
 const GET_PATH = new RegExp(`${MODEL}(/metadata)?$`, 'i');
+
+const CONFIG_PATH = /^\/v1\/config$/i;
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -42,6 +46,7 @@ function parsePost(target: string): Route {
 }
 
 function parseGet(target: string): Route {
+  if (CONFIG_PATH.test(target)) return { kind: 'config' };
   const match = GET_PATH.exec(target);
   if (match === null) return { kind: 'malformed' };
   return modelRoute(match[4] === undefined ? 'status' : 'metadata', match);

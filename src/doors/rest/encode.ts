@@ -33,6 +33,11 @@ function versionStatus({ id, state, error }: ServableState): object {
   };
 }
 
+/** The configuration in force, laid out as the other answers are. */
+export function encodeConfig(config: object): string {
+  return `${protoJson(config)}\n`;
+}
+
 /** GetModelMetadataResponse: two pieces of protobuf JSON in a frame without indent, which is how TF Serving prints it. */
 export function encodeModelMetadata({ id, signatures }: ModelMetadata): string {
   const modelSpec = protoJson({ name: id.name, signature_name: '', version: String(id.version) });

@@ -5,7 +5,7 @@ import type { ModelSpec } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer } from '../http.js';
 import { isPacked, parseRoute, unpackBody } from './decode.js';
-import { encodeError, encodeModelMetadata, encodeModelStatus, encodePredictReply } from './encode.js';
+import { encodeConfig, encodeError, encodeModelMetadata, encodeModelStatus, encodePredictReply } from './encode.js';
 import { httpStatusOf } from './status.js';
 
 const JSON_TYPE = 'application/json';
@@ -54,6 +54,8 @@ class RestRoutes {
         return exchange.reply(200, JSON_TYPE, encodeModelStatus(this.#api.modelStatus(route.modelSpec)));
       case 'metadata':
         return exchange.reply(200, JSON_TYPE, encodeModelMetadata(this.#api.modelMetadata(route.modelSpec)));
+      case 'config':
+        return exchange.reply(200, JSON_TYPE, encodeConfig(this.#api.effectiveConfig()));
       case 'preflight':
         return exchange.reply(/^https?:\/\//i.test(exchange.header('origin')) ? 200 : 400, '', '');
       case 'versionOutOfRange':

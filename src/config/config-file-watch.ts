@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { codeName, toServingError } from '../errors.js';
+import { ModelServerConfig } from '../gen/messages.js';
+import { log } from '../log.js';
+import { readTextProtoFile } from '../text-proto.js';
+import type { Configurator } from './configurator.js';
+
+export interface ConfigFileWatchOptions {
+  readonly path: string;
+  readonly configurator: Configurator;
+  /** From the end of one look at the file to the next. */
+  readonly pollWaitSeconds: number;
+}
+
+/**
+ * Reads the configuration file again and again (--model_config_file_poll_wait_seconds) and puts it in force if it is not:
+ * because it has changed, or because a HandleReloadConfigRequest came in between, as in TF Serving. A file that is bad is
+ * said once in the log, and tried again at each look: a label may name a version that becomes available later.
+ */
+export class ConfigFileWatch {
+  readonly #options: ConfigFileWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #applied: { readonly text: string; readonly since: Date } | undefined;
+  #lastProblem = '';
+  #closed = false;
+
+  constructor(options: ConfigFileWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const look = () => this.look().then(() => this.start());
+    if (!this.#closed) this.#timer = setTimeout(() => void look(), this.#options.pollWaitSeconds * 1000).unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** One look at the file. Never rejects. */
+  async look(): Promise<void> {
+    const { path, configurator } = this.#options;
+    try {
+      const text = await readFile(path, 'utf8').catch(() => '');
+      if (text === this.#applied?.text && configurator.state.since === this.#applied.since) return;
+      const config = await readTextProtoFile(ModelServerConfig, path);
+      if (this.#closed) return;
+      await this.#apply(config, text);
+      this.#lastProblem = '';
+    } catch (thrown) {
+      this.#report(toServingError(thrown));
+    }
+  }
+
+  /** One that is refused changes nothing; one with models that cannot be loaded is in force all the same. */
+  async #apply(config: ModelServerConfig, text: string): Promise<void> {
+    const { path, configurator } = this.#options;
+    const { since } = configurator.state;
+    let refused = true;
+    try {
+      await configurator.reload(config, path);
+      refused = false;
+    } finally {
+      if (configurator.state.since !== since) refused = false;
+      if (!refused) this.#applied = { text, since: configurator.state.since };
+    }
+  }
+
+  #report({ code, message }: { readonly code: number; readonly message: string }): void {
+    if (this.#lastProblem === message) return;
+    this.#lastProblem = message;
+    log.error(`The model config file ${this.#options.path} is not in force: ${codeName(code)}: ${message}`);
+  }
+}

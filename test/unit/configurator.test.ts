@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { MetricIncrease } from '../../src/api/api.js';
+import { reloadConfig } from '../../src/api/reload-config.js';
+import { ConfigFileWatch } from '../../src/config/config-file-watch.js';
+import { Configurator, type ConfiguratorOptions, type ConfiguredManager } from '../../src/config/configurator.js';
+import { describeConfig } from '../../src/config/effective-config.js';
+import type { VersionLabels } from '../../src/core/manager.js';
+import { Code, invalidArgument, type ServingError } from '../../src/errors.js';
+import { ModelServerConfig } from '../../src/gen/messages.js';
+import { parseTextProto } from '../../src/text-proto.js';
+import { type CapturedLog, captureLog } from '../support/capture-log.js';
+import { withTempDir } from '../support/models.js';
+
+/** A Manager of which the test says which versions are available. */
+class FakeManager implements ConfiguredManager {
+  labels: VersionLabels = new Map();
+  readonly available = new Set<string>();
+  readonly broken = new Map<string, ServingError>();
+  waitedFor: string[] = [];
+  setVersionLabels(labels: VersionLabels): void {
+    this.labels = labels;
+  }
+  labelledVersion(name: string, label: string): bigint | undefined {
+    return this.labels.get(name)?.get(label);
+  }
+  isAvailable(name: string, version: bigint): boolean {
+    return this.available.has(`${name} ${version}`);
+  }
+  hasAvailable(name: string): boolean {
+    return [...this.available].some((entry) => entry.startsWith(`${name} `));
+  }
+  async settled(names: ReadonlySet<string>): Promise<void> {
+    this.waitedFor = [...names];
+  }
+  failures() {
+    return [...this.broken].map(([name, error]) => ({ id: { name, version: 1n }, error }));
+  }
+}
+
+let manager: FakeManager;
+let updates: string[];
+let captured: CapturedLog;
+beforeEach(() => {
+  captured = captureLog();
+  manager = new FakeManager();
+  updates = [];
+});
+afterEach(() => captured.restore());
+
+function create(options: Partial<ConfiguratorOptions> = {}): Configurator {
+  const source = {
+    update: async (models: readonly { readonly name: string }[]) => {
+      updates.push(models.map(({ name }) => name).join());
+    },
+  };
+  return new Configurator({ manager, source, models: [], origin: 'flags', ...options });
+}
+
+/** `m` or `m stable=1 canary=2`. */
+function config(...models: string[]): ModelServerConfig {
+  return parseTextProto(ModelServerConfig, configText(...models));
+}
+
+function configText(...models: string[]): string {
+  const entries = models.map((text) => {
+    const [name, ...labels] = text.split(' ');
+    const map = labels
+      .map((label) => label.split('='))
+      .map(([key, value]) => `version_labels { key: "${key}" value: ${value} }`);
+    return `config { name: "${name}" base_path: "/${name}" model_platform: "tensorflow" ${map.join(' ')} }`;
+  });
+  return `model_config_list { ${entries.join('\n')} }`;
+}
+
+describe('A configuration that comes while the server runs', () => {
+  it('is put in force, and the call waits for the new models alone', async () => {
+    manager.available.add('a 1').add('b 1');
+    const configurator = create();
+    await configurator.reload(config('a'), 'test');
+    await configurator.reload(config('a', 'b'), 'test');
+    assert.deepEqual(updates, ['a', 'a,b']);
+    assert.deepEqual(manager.waitedFor, ['b']);
+    assert.deepEqual(
+      configurator.state.models.map(({ name }) => name),
+      ['a', 'b'],
+    );
+  });
+
+  it('fails with UNKNOWN and the reasons if new models do not become available, and is in force nevertheless', async () => {
+    manager.broken.set('b', invalidArgument('Broken file.'));
+    const configurator = create();
+    await assert.rejects(configurator.reload(config('b', 'c'), 'test'), {
+      code: Code.UNKNOWN,
+      message:
+        '2 model(s) did not become available: {{{name: b version: 1} due to error: Broken file.}, ' +
+        '{{name: c} due to error: No versions of servable c found under base path}, }',
+    });
+    assert.equal(configurator.state.models.length, 2);
+    assert.equal(configurator.state.lastError?.code, Code.UNKNOWN);
+  });
+
+  it('changes nothing at all if it is refused', async () => {
+    manager.available.add('a 1');
+    const configurator = create();
+    await configurator.reload(config('a stable=1'), 'good');
+    const { since } = configurator.state;
+    await assert.rejects(configurator.reload(config('a', 'a'), 'bad'), { code: Code.INVALID_ARGUMENT });
+    assert.deepEqual(updates, ['a']);
+    assert.equal(manager.labelledVersion('a', 'stable'), 1n);
+    assert.equal(configurator.state.origin, 'good');
+    assert.equal(configurator.state.since, since);
+    assert.match(configurator.state.lastError?.message ?? '', /multiple times/);
+  });
+
+  it('does nothing if it is empty', async () => {
+    const configurator = create();
+    await configurator.reload(parseTextProto(ModelServerConfig, ''), 'test');
+    assert.deepEqual(updates, []);
+    assert.deepEqual(captured.lines(), ['I Taking no action for empty config. origin=test']);
+  });
+
+  it('is put in force after the one before it, never together with it', async () => {
+    manager.available.add('a 1').add('b 1');
+    const configurator = create();
+    await Promise.all([configurator.reload(config('a'), 'first'), configurator.reload(config('b'), 'second')]);
+    assert.deepEqual(updates, ['a', 'b']);
+    assert.equal(configurator.state.origin, 'second');
+  });
+});
+
+describe('A version label', () => {
+  const REFUSED = {
+    code: Code.FAILED_PRECONDITION,
+    message: 'Request to assign label to version 2 of model a, which is not currently available for inference',
+  };
+
+  it('is given to a version that is available, and moved to another such one', async () => {
+    manager.available.add('a 1').add('a 2');
+    const configurator = create();
+    await configurator.reload(config('a stable=1'), 'test');
+    await configurator.reload(config('a stable=2 canary=2'), 'test');
+    assert.equal(manager.labelledVersion('a', 'stable'), 2n);
+    await configurator.reload(config('a'), 'test');
+    assert.equal(manager.labelledVersion('a', 'stable'), undefined);
+  });
+
+  it('is refused to a version that is not available', async () => {
+    manager.available.add('a 1');
+    await assert.rejects(create().reload(config('a canary=2'), 'test'), REFUSED);
+  });
+
+  it('is given to it with --allow_version_labels_for_unavailable_models, unless it points elsewhere already', async () => {
+    manager.available.add('a 1');
+    const configurator = create({ allowLabelsForUnavailable: true });
+    await configurator.reload(config('a stable=1 canary=2'), 'test');
+    assert.equal(manager.labelledVersion('a', 'canary'), 2n);
+    await configurator.reload(config('a stable=1 canary=2'), 'again');
+    await assert.rejects(configurator.reload(config('a stable=2'), 'test'), REFUSED);
+    assert.equal(manager.labelledVersion('a', 'stable'), 1n);
+  });
+
+  it('in the first configuration counts from the start, and is only warned of if its version is not available', () => {
+    const first = [
+      { name: 'a', basePath: '/a', versionPolicy: { kind: 'all' }, versionLabels: new Map([['next', 2n]]) },
+    ] as const;
+    const configurator = create({ models: first });
+    assert.equal(manager.labelledVersion('a', 'next'), 2n);
+    configurator.checkFirstLabels(false);
+    assert.deepEqual(captured.lines(), ['W Label next finds nothing for now: version 2 of model a is not available.']);
+    assert.throws(() => configurator.checkFirstLabels(true), REFUSED);
+    manager.available.add('a 2');
+    configurator.checkFirstLabels(true);
+    create({ models: first, allowLabelsForUnavailable: true }).checkFirstLabels(true);
+  });
+});
+
+describe('HandleReloadConfigRequest', () => {
+  function reload(
+    message: ModelServerConfig | undefined,
+    names: string[] = [],
+    values: Record<string, number[]> = {},
+  ): Promise<MetricIncrease[]> {
+    const metricValue = (name: string) => values[name]?.shift() ?? 0;
+    return reloadConfig({ configurator: create(), metricValue }, message, names);
+  }
+
+  it('says by how much each named metric grew meanwhile, 0 for an unknown one', async () => {
+    manager.available.add('a 1');
+    assert.deepEqual(await reload(config('a'), ['x', 'y'], { x: [3, 10] }), [
+      { name: 'x', increase: 7n },
+      { name: 'y', increase: 0n },
+    ]);
+  });
+
+  it('takes a model_config_list only', async () => {
+    const refused = {
+      code: Code.INVALID_ARGUMENT,
+      message:
+        'ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported',
+    };
+    await assert.rejects(reload(undefined), refused);
+    await assert.rejects(reload(parseTextProto(ModelServerConfig, 'custom_model_config {}')), refused);
+  });
+});
+
+describe('The configuration file', () => {
+  async function withFile(
+    fn: (path: string, configurator: Configurator, watch: ConfigFileWatch) => Promise<void>,
+  ): Promise<void> {
+    await withTempDir(async (folder) => {
+      const path = join(folder, 'models.config');
+      manager.available.add('a 1').add('b 1');
+      const configurator = create();
+      await fn(path, configurator, new ConfigFileWatch({ path, configurator, pollWaitSeconds: 1 }));
+    });
+  }
+
+  it('is put in force when it has changed, and only then', () =>
+    withFile(async (path, _configurator, watch) => {
+      writeFileSync(path, configText('a'));
+      await watch.look();
+      await watch.look();
+      writeFileSync(path, configText('a', 'b'));
+      await watch.look();
+      assert.deepEqual(updates, ['a', 'a,b']);
+    }));
+
+  it('is put in force again after a HandleReloadConfigRequest', () =>
+    withFile(async (path, configurator, watch) => {
+      writeFileSync(path, configText('a'));
+      await watch.look();
+      await configurator.reload(config('b'), 'HandleReloadConfigRequest');
+      await watch.look();
+      assert.deepEqual(updates, ['a', 'b', 'a']);
+    }));
+
+  it('that cannot be parsed leaves the old configuration in force and is said once, with its name, line and column', () =>
+    withFile(async (path, configurator, watch) => {
+      writeFileSync(path, configText('a'));
+      await watch.look();
+      writeFileSync(path, 'model_config_list {\n  config { nmae: "x" }\n}');
+      await watch.look();
+      await watch.look();
+      assert.equal(configurator.state.models[0]?.name, 'a');
+      assert.deepEqual(
+        captured.lines().filter((line) => line.startsWith('E')),
+        [
+          `E The model config file ${path} is not in force: INVALID_ARGUMENT: Invalid protobuf file: '${path}'. Error parsing ` +
+            'text-format tensorflow.serving.ModelServerConfig: 2:16: Message type "tensorflow.serving.ModelConfig" has no field named "nmae".',
+        ],
+      );
+    }));
+
+  it('that vanishes leaves the old configuration in force', () =>
+    withFile(async (_path, configurator, watch) => {
+      await watch.look();
+      assert.equal(configurator.state.origin, 'flags');
+      assert.match(
+        captured.lines().join(),
+        /^E The model config file .* is not in force: NOT_FOUND: The file .* cannot be read \(ENOENT\)/,
+      );
+    }));
+
+  it('that is refused for a label is tried again, and taken once the version is available', () =>
+    withFile(async (path, _configurator, watch) => {
+      writeFileSync(path, configText('a canary=2'));
+      await watch.look();
+      await watch.look();
+      assert.deepEqual(updates, []);
+      manager.available.add('a 2');
+      await watch.look();
+      assert.deepEqual(updates, ['a']);
+      await watch.look();
+      assert.deepEqual(updates, ['a']);
+    }));
+});
+
+describe('The effective configuration', () => {
+  it('is ModelServerConfig as JSON, with its origin and the last error', async () => {
+    const text = `model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow"
+      model_version_policy { specific { versions: 9007199254740993 } } version_labels { key: "s" value: 1 } } }`;
+    manager.available.add('a 1');
+    const configurator = create();
+    await configurator.reload(parseTextProto(ModelServerConfig, text), '/etc/models.config');
+    await assert.rejects(configurator.reload(config('a', 'a'), 'x'));
+    const { since, ...described } = describeConfig(configurator.state) as { since: string };
+    assert.ok(Math.abs(Date.now() - Date.parse(since)) < 10_000);
+    assert.deepEqual(JSON.parse(JSON.stringify(described)), {
+      origin: '/etc/models.config',
+      last_error: {
+        error_code: 'INVALID_ARGUMENT',
+        error_message: 'Illegal to list model a multiple times in config list',
+      },
+      model_config_list: {
+        config: [
+          {
+            name: 'a',
+            base_path: '/a',
+            model_platform: 'tensorflow',
+            model_version_policy: { specific: { versions: ['9007199254740993'] } },
+            version_labels: { s: '1' },
+          },
+        ],
+      },
+    });
+  });
+});
