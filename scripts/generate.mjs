@@ -15,10 +15,16 @@ const MESSAGES = [
   'tensorflow.ConfigProto',
   'tensorflow.RunOptions',
   'tensorflow.SavedModel',
+  'tensorflow.serving.ClassificationRequest',
+  'tensorflow.serving.ClassificationResponse',
   'tensorflow.serving.GetModelMetadataRequest',
   'tensorflow.serving.GetModelMetadataResponse',
   'tensorflow.serving.GetModelStatusRequest',
   'tensorflow.serving.GetModelStatusResponse',
+  'tensorflow.serving.MultiInferenceRequest',
+  'tensorflow.serving.MultiInferenceResponse',
+  'tensorflow.serving.RegressionRequest',
+  'tensorflow.serving.RegressionResponse',
   'tensorflow.serving.SignatureDefMap',
 ];
 
