@@ -5,6 +5,14 @@
 import type { ServableId } from '../core/servable-id.js';
 import type { ServableState } from '../core/servable-state.js';
 import type { SignatureInfo } from '../servables/signature-info.js';
+import type {
+  Answerer,
+  Classification,
+  ExampleRequest,
+  InferenceResult,
+  MultiInferenceRequest,
+  Regression,
+} from '../tensor/inference.js';
 import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
 
 export type { SignatureInfo, TensorInfo } from '../servables/signature-info.js';
@@ -13,6 +21,17 @@ export interface ModelMetadata {
   readonly id: ServableId;
   /** In the order of the names' bytes. */
   readonly signatures: readonly SignatureInfo[];
+}
+
+export interface ModelStates {
+  readonly name: string;
+  /** Newest version first; empty if none was ever seen. */
+  readonly states: readonly ServableState[];
+}
+
+export interface ApiOptions {
+  /** Whether each method insists on the method name of the signature that it runs. */
+  readonly checkMethodNames: boolean;
 }
 
 export interface Api {
@@ -24,6 +43,23 @@ export interface Api {
    */
   predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T>;
 
+  /**
+   * Runs a signature on serialized tf.Examples and resolves with each one's classes. The body is the caller's again when
+   * the call returns. Rejects as predict() does, and with INVALID_ARGUMENT, in TF Serving's words, for a signature that is
+   * not there or none for this method, for no examples, and for outputs that are no classes.
+   */
+  classify(request: ExampleRequest): Promise<Classification & Answerer>;
+
+  /** The same with one value for each example. */
+  regress(request: ExampleRequest): Promise<Regression & Answerer>;
+
+  /**
+   * Several Classify and Regress of one model on the same examples, in one run; results in the order of the tasks. The
+   * first task says which version. Rejects as those do, with INVALID_ARGUMENT if the tasks' models or input tensors differ
+   * or a signature comes twice, and with UNIMPLEMENTED for another method.
+   */
+  multiInference(request: MultiInferenceRequest): Promise<InferenceResult[]>;
+
   /** Signatures of a servable. Throws ServingError as predict() does for the model spec. */
   modelMetadata(spec: ModelSpec): ModelMetadata;
 
@@ -32,6 +68,9 @@ export interface Api {
    * as TF Serving does. Throws NOT_FOUND for a model or version never seen.
    */
   modelStatus(spec: ModelSpec): readonly ServableState[];
+
+  /** All models that were ever configured, with the states of all their versions. */
+  models(): readonly ModelStates[];
 
   /** Whether the server takes requests: false while it loads its first models and again while it drains. */
   ready(): boolean;

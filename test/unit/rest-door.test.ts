@@ -8,6 +8,7 @@ import { Code, codeName, notFound, ServingError } from '../../src/errors.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import type { Outputs, PredictRequest } from '../../src/tensor/predict-request.js';
 import { RawClient, rawPost } from '../support/raw-http.js';
+import { UNEXPECTED_API } from '../support/unexpected-api.js';
 
 /** One output: the JSON text, as the native side gives it. */
 function jsonOutputs(text: Uint8Array): Outputs {
@@ -34,6 +35,7 @@ interface Call {
 function fakeApi(overrides: Partial<Api> = {}): { api: Api; calls: Call[] } {
   const calls: Call[] = [];
   const api: Api = {
+    ...UNEXPECTED_API,
     async predict(request, encode) {
       const body = Buffer.from(request.body).toString();
       calls.push({ request, body });

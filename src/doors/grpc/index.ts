@@ -7,6 +7,7 @@ import { createGrpcListener, type GrpcListener, type GrpcListenerOptions, type U
 import { decodePredictRequest } from './decode.js';
 import { encodePredictResponse } from './encode.js';
 import { registerHealth } from './health.js';
+import { inferenceMethods } from './inference.js';
 import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { registerReflection } from './reflection.js';
@@ -38,9 +39,7 @@ function registerPredictionService(listener: GrpcListener, api: Api, outputForma
     api.predict(decodePredictRequest(message, context, outputFormat), encode),
   );
   listener.register(path('GetModelMetadata'), async (message) => getModelMetadata(api, message));
-  listener.register(path('Classify'), unimplemented('Classify is not supported yet. Use Predict.'));
-  listener.register(path('Regress'), unimplemented('Regress is not supported yet. Use Predict.'));
-  listener.register(path('MultiInference'), unimplemented('MultiInference is not supported yet. Use Predict.'));
+  for (const [name, method] of Object.entries(inferenceMethods(api))) listener.register(path(name), method);
 }
 
 function registerModelService(listener: GrpcListener, api: Api): void {
