@@ -31,7 +31,9 @@ const ZERO = CODE('0');
 const NINE = CODE('9');
 const SMALL_E = CODE('e');
 const SMALL_U = CODE('u');
-const BLANKS: readonly boolean[] = Array.from({ length: 256 }, (_, byte) => ' \n\t\r'.includes(String.fromCharCode(byte)));
+const BLANKS: readonly boolean[] = Array.from({ length: 256 }, (_, byte) =>
+  ' \n\t\r'.includes(String.fromCharCode(byte)),
+);
 
 const KINDS: (JsonKind | undefined)[] = [];
 for (const digit of '-0123456789NI') KINDS[CODE(digit)] = 'Number';

@@ -37,7 +37,9 @@ export async function multiInference(
       ...{ inputs: [input], body, outputFilter, deadlineMillis },
       ...(cancellation === undefined ? {} : { cancellation }),
     };
-    return await handle.servable.predict(run, (outputs) => tasks.map((task) => readResult(outputs, task, exampleCount)));
+    return await handle.servable.predict(run, (outputs) =>
+      tasks.map((task) => readResult(outputs, task, exampleCount)),
+    );
   } finally {
     handle.release();
   }

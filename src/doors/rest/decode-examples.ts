@@ -95,8 +95,7 @@ function* readExamples(reader: JsonReader, writer: ExampleWriter): Generator<voi
 
 /** Of members of the same name the first one counts. Returns the example's [start, end) in the writer's body. */
 function* readExample(reader: JsonReader, writer: ExampleWriter): Generator<void, [number, number], void> {
-  if (reader.kind() !== 'Object')
-    throw invalidArgument(`Example must be JSON object but got JSON ${reader.kind()}`);
+  if (reader.kind() !== 'Object') throw invalidArgument(`Example must be JSON object but got JSON ${reader.kind()}`);
   const seen = new Set<string>();
   let more = reader.openObject();
   while (more) {

@@ -39,7 +39,8 @@ export function encodeRegressReply({ values }: Regression): Buffer {
   return Buffer.from(`${HEAD}${Array.from(values, floatText).join(', ')}]\n}`);
 }
 
-const NEEDS_ESCAPE = /["\\\x00-\x1f]/g;
+/** Characters of JSON's own, and control characters. */
+const NEEDS_ESCAPE = /["\\]|[^ -\u00ff]/g;
 const NAMED_ESCAPES: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',

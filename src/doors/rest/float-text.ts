@@ -42,6 +42,7 @@ function roundedExponential(value: number, decimals: number): string {
   return isMiddle && Number(kept.at(-1)) % 2 === 0 ? `${kept}e${power}` : rounded;
 }
 
+/** `text` has a point. */
 function withoutZeros(text: string): string {
-  return text.replace(/\.?0+$/, '');
+  return text.replace(/\.?0*$/, '');
 }
