@@ -332,7 +332,7 @@ describe('POST …:classify and …:regress', () => {
     });
   });
 
-  it('read a large body in turns, in between which others are answered', async () => {
+  it('take a body that is read in several turns', async () => {
     const { api } = exampleApi();
     const examples = `{"examples": [${'{"x": [1.5, 2.5, 3.5, 4.5], "text": "abcdefgh"},'.repeat(15_000)}{}]}`;
     await withRest(api, async (_port, url) => {
