@@ -103,7 +103,8 @@ export class Server {
     if (this.#stopping) return undefined;
     this.#configurator.checkFirstLabels(this.#options.flags.strict);
     const reloading = { configurator: this.#configurator, metricValue: this.#options.metricValue ?? (() => 0) };
-    this.#createDoors(createApi(this.#manager, reloading, () => this.#ready));
+    const { enableSignatureMethodNameCheck: checkMethodNames } = this.#options.flags;
+    this.#createDoors(createApi(this.#manager, reloading, () => this.#ready, { checkMethodNames }));
     const ports = { grpc: 0, rest: 0, graphpipe: 0 };
     for (const [name, door] of this.#openDoors()) ports[name] = await this.#listen(name, door);
     if (this.#stopping) return undefined;
@@ -186,7 +187,14 @@ export class Server {
       this.#doors.grpc = createGrpcDoor(api, { host, port: flags.port, maxMessageBytes: maxBodyBytes });
     }
     if (flags.restApiPort !== 0) {
-      this.#doors.rest = createRestDoor(api, { host, port: flags.restApiPort, maxBodyBytes, timeoutMillis });
+      this.#doors.rest = createRestDoor(api, {
+        host,
+        port: flags.restApiPort,
+        maxBodyBytes,
+        maxUnpackedBytes: flags.maxUnpackedRequestBytes,
+        timeoutMillis,
+        cors: flags.restApiEnableCorsSupport,
+      });
     }
     if (flags.graphpipePort !== 0) {
       this.#doors.graphpipe = createGraphPipeDoor(api, {

@@ -18,6 +18,7 @@ import bench
 import control_flow
 import digits
 import dtypes
+import examples
 import half_plus_two
 import multi_io
 import no_batch
@@ -39,6 +40,7 @@ FAMILIES = (
     control_flow,
     slow,
     no_batch,
+    examples,
 )
 
 TEST_MODELS = Path(__file__).resolve().parents[2] / "test" / "models"

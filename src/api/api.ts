@@ -6,6 +6,14 @@ import type { ServableId } from '../core/servable-id.js';
 import type { ServableState } from '../core/servable-state.js';
 import type { ModelServerConfig } from '../gen/messages.js';
 import type { SignatureInfo } from '../servables/signature-info.js';
+import type {
+  Answerer,
+  Classification,
+  ExampleRequest,
+  InferenceResult,
+  MultiInferenceRequest,
+  Regression,
+} from '../tensor/inference.js';
 import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
 
 export type { SignatureInfo, TensorInfo } from '../servables/signature-info.js';
@@ -22,6 +30,17 @@ export interface MetricIncrease {
   readonly increase: bigint;
 }
 
+export interface ModelStates {
+  readonly name: string;
+  /** Newest version first; empty if none was ever seen. */
+  readonly states: readonly ServableState[];
+}
+
+export interface ApiOptions {
+  /** Whether each method insists on the method name of the signature that it runs. */
+  readonly checkMethodNames: boolean;
+}
+
 export interface Api {
   /**
    * Runs the model and resolves with what `encode` made of its outputs. All that is needed of the request's body has been
@@ -30,6 +49,23 @@ export interface Api {
    * that do not fit, DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED, UNAVAILABLE while the server stops, or the run's own.
    */
   predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T>;
+
+  /**
+   * Runs a signature on serialized tf.Examples and resolves with each one's classes. The body is the caller's again when
+   * the call returns. Rejects as predict() does, and with INVALID_ARGUMENT, in TF Serving's words, for a signature that is
+   * not there or none for this method, for no examples, and for outputs that are no classes.
+   */
+  classify(request: ExampleRequest): Promise<Classification & Answerer>;
+
+  /** The same with one value for each example. */
+  regress(request: ExampleRequest): Promise<Regression & Answerer>;
+
+  /**
+   * Several Classify and Regress of one model on the same examples, in one run; results in the order of the tasks. The
+   * first task says which version. Rejects as those do, with INVALID_ARGUMENT if the tasks' models or input tensors differ
+   * or a signature comes twice, and with UNIMPLEMENTED for another method.
+   */
+  multiInference(request: MultiInferenceRequest): Promise<InferenceResult[]>;
 
   /** Signatures of a servable. Throws ServingError as predict() does for the model spec. */
   modelMetadata(spec: ModelSpec): ModelMetadata;
@@ -51,6 +87,9 @@ export interface Api {
 
   /** The configuration in force, for JSON. */
   effectiveConfig(): object;
+
+  /** All models that were ever configured, with the states of all their versions. */
+  models(): readonly ModelStates[];
 
   /** Whether the server takes requests: false while it loads its first models and again while it drains. */
   ready(): boolean;

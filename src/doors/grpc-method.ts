@@ -27,6 +27,9 @@ export interface GrpcStatus {
  */
 export type UnaryMethod = (request: Uint8Array, call: UnaryCall) => void | Promise<void>;
 
+/** A method that makes its whole answer first. It has read the request's memory when it returns its promise. */
+export type AnsweringMethod = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
+
 /** Answers of a method that has several. The stream ends by itself, UNAVAILABLE, when the listener drains. */
 export interface ReplyStream {
   send(message: Uint8Array): void;

@@ -4,6 +4,7 @@ import type { GrpcListener, GrpcListenerOptions } from './grpc-method.js';
 import { isNativeGrpcAvailable, NativeGrpcListener } from './grpc-native-listener.js';
 
 export type {
+  AnsweringMethod,
   CallContext,
   GrpcListener,
   GrpcListenerOptions,

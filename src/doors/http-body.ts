@@ -10,11 +10,14 @@ const FIRST_CHUNKED_BYTES = 512 * 1024;
 
 /** RESOURCE_EXHAUSTED as the others, yet HTTP has a status of its own for it: 413. */
 export class BodyTooLargeError extends ServingError {
-  constructor(maxBodyBytes: number) {
+  /** `form`: which of the two lengths of a packed body it is that passes its limit. */
+  constructor(maxBodyBytes: number, form: 'sent' | 'unpacked' = 'sent') {
+    const is = form === 'sent' ? 'is' : 'is, unpacked,';
+    const flags = form === 'sent' ? '--max_request_bytes' : '--max_unpacked_request_bytes (and --max_request_bytes)';
     super(
       Code.RESOURCE_EXHAUSTED,
-      `The request body is longer than ${maxBodyBytes} bytes, the most that this server accepts; send less at a time, ` +
-        'or start the server with a larger --max_request_bytes.',
+      `The request body ${is} longer than ${maxBodyBytes} bytes, the most that this server accepts; send less at a time, ` +
+        `or start the server with a larger ${flags}.`,
     );
   }
 }

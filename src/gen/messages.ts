@@ -386,6 +386,18 @@ export const BoundedTensorSpecProto: MessageType<BoundedTensorSpecProto> = {
   ],
 };
 
+/** tensorflow.BytesList */
+export interface BytesList {
+  readonly value: readonly Uint8Array[];
+}
+
+export const BytesList: MessageType<BytesList> = {
+  name: 'tensorflow.BytesList',
+  fields: [
+    { name: 'value', number: 1, type: 'bytes', rule: 'repeated' },
+  ],
+};
+
 /** tensorflow.ConfigProto */
 export interface ConfigProto {
   readonly device_count: ReadonlyMap<string, number>;
@@ -443,6 +455,58 @@ export const DictValue: MessageType<DictValue> = {
   name: 'tensorflow.DictValue',
   fields: [
     { name: 'fields', number: 1, type: () => StructuredValue, key: 'string' },
+  ],
+};
+
+/** tensorflow.Example */
+export interface Example {
+  readonly features: Features | undefined;
+}
+
+export const Example: MessageType<Example> = {
+  name: 'tensorflow.Example',
+  fields: [
+    { name: 'features', number: 1, type: () => Features },
+  ],
+};
+
+/** tensorflow.Feature */
+export interface Feature {
+  readonly bytes_list: BytesList | undefined;
+  readonly float_list: FloatList | undefined;
+  readonly int64_list: Int64List | undefined;
+}
+
+export const Feature: MessageType<Feature> = {
+  name: 'tensorflow.Feature',
+  fields: [
+    { name: 'bytes_list', number: 1, type: () => BytesList, rule: 'optional', oneof: 'kind' },
+    { name: 'float_list', number: 2, type: () => FloatList, rule: 'optional', oneof: 'kind' },
+    { name: 'int64_list', number: 3, type: () => Int64List, rule: 'optional', oneof: 'kind' },
+  ],
+};
+
+/** tensorflow.Features */
+export interface Features {
+  readonly feature: ReadonlyMap<string, Feature>;
+}
+
+export const Features: MessageType<Features> = {
+  name: 'tensorflow.Features',
+  fields: [
+    { name: 'feature', number: 1, type: () => Feature, key: 'string' },
+  ],
+};
+
+/** tensorflow.FloatList */
+export interface FloatList {
+  readonly value: readonly number[];
+}
+
+export const FloatList: MessageType<FloatList> = {
+  name: 'tensorflow.FloatList',
+  fields: [
+    { name: 'value', number: 1, type: 'float', rule: 'repeated' },
   ],
 };
 
@@ -511,6 +575,18 @@ export const GraphOptions: MessageType<GraphOptions> = {
   name: 'tensorflow.GraphOptions',
   fields: [
     { name: 'optimizer_options', number: 3, type: () => OptimizerOptions },
+  ],
+};
+
+/** tensorflow.Int64List */
+export interface Int64List {
+  readonly value: readonly bigint[];
+}
+
+export const Int64List: MessageType<Int64List> = {
+  name: 'tensorflow.Int64List',
+  fields: [
+    { name: 'value', number: 1, type: 'int64', rule: 'repeated' },
   ],
 };
 
@@ -1010,6 +1086,98 @@ export const BatchingParameters: MessageType<BatchingParameters> = {
   ],
 };
 
+/** tensorflow.serving.Class */
+export interface Class {
+  readonly label: string;
+  readonly score: number;
+}
+
+export const Class: MessageType<Class> = {
+  name: 'tensorflow.serving.Class',
+  fields: [
+    { name: 'label', number: 1, type: 'string' },
+    { name: 'score', number: 2, type: 'float' },
+  ],
+};
+
+/** tensorflow.serving.ClassificationRequest */
+export interface ClassificationRequest {
+  readonly model_spec: ModelSpec | undefined;
+  readonly input: Input | undefined;
+}
+
+export const ClassificationRequest: MessageType<ClassificationRequest> = {
+  name: 'tensorflow.serving.ClassificationRequest',
+  fields: [
+    { name: 'model_spec', number: 1, type: () => ModelSpec },
+    { name: 'input', number: 2, type: () => Input },
+  ],
+};
+
+/** tensorflow.serving.ClassificationResponse */
+export interface ClassificationResponse {
+  readonly result: ClassificationResult | undefined;
+  readonly model_spec: ModelSpec | undefined;
+}
+
+export const ClassificationResponse: MessageType<ClassificationResponse> = {
+  name: 'tensorflow.serving.ClassificationResponse',
+  fields: [
+    { name: 'result', number: 1, type: () => ClassificationResult },
+    { name: 'model_spec', number: 2, type: () => ModelSpec },
+  ],
+};
+
+/** tensorflow.serving.ClassificationResult */
+export interface ClassificationResult {
+  readonly classifications: readonly Classifications[];
+}
+
+export const ClassificationResult: MessageType<ClassificationResult> = {
+  name: 'tensorflow.serving.ClassificationResult',
+  fields: [
+    { name: 'classifications', number: 1, type: () => Classifications, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.Classifications */
+export interface Classifications {
+  readonly classes: readonly Class[];
+}
+
+export const Classifications: MessageType<Classifications> = {
+  name: 'tensorflow.serving.Classifications',
+  fields: [
+    { name: 'classes', number: 1, type: () => Class, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.ExampleList */
+export interface ExampleList {
+  readonly examples: readonly Example[];
+}
+
+export const ExampleList: MessageType<ExampleList> = {
+  name: 'tensorflow.serving.ExampleList',
+  fields: [
+    { name: 'examples', number: 1, type: () => Example, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.ExampleListWithContext */
+export interface ExampleListWithContext {
+  readonly examples: readonly Example[];
+  readonly context: Example | undefined;
+}
+
+export const ExampleListWithContext: MessageType<ExampleListWithContext> = {
+  name: 'tensorflow.serving.ExampleListWithContext',
+  fields: [
+    { name: 'examples', number: 1, type: () => Example, rule: 'repeated' },
+    { name: 'context', number: 2, type: () => Example },
+  ],
+};
+
 /** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy */
 export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy {
   readonly latest: FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest | undefined;
@@ -1107,6 +1275,50 @@ export const GetModelStatusResponse: MessageType<GetModelStatusResponse> = {
   name: 'tensorflow.serving.GetModelStatusResponse',
   fields: [
     { name: 'model_version_status', number: 1, type: () => ModelVersionStatus, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.InferenceResult */
+export interface InferenceResult {
+  readonly model_spec: ModelSpec | undefined;
+  readonly classification_result: ClassificationResult | undefined;
+  readonly regression_result: RegressionResult | undefined;
+}
+
+export const InferenceResult: MessageType<InferenceResult> = {
+  name: 'tensorflow.serving.InferenceResult',
+  fields: [
+    { name: 'model_spec', number: 1, type: () => ModelSpec },
+    { name: 'classification_result', number: 2, type: () => ClassificationResult, rule: 'optional', oneof: 'result' },
+    { name: 'regression_result', number: 3, type: () => RegressionResult, rule: 'optional', oneof: 'result' },
+  ],
+};
+
+/** tensorflow.serving.InferenceTask */
+export interface InferenceTask {
+  readonly model_spec: ModelSpec | undefined;
+  readonly method_name: string;
+}
+
+export const InferenceTask: MessageType<InferenceTask> = {
+  name: 'tensorflow.serving.InferenceTask',
+  fields: [
+    { name: 'model_spec', number: 1, type: () => ModelSpec },
+    { name: 'method_name', number: 2, type: 'string' },
+  ],
+};
+
+/** tensorflow.serving.Input */
+export interface Input {
+  readonly example_list: ExampleList | undefined;
+  readonly example_list_with_context: ExampleListWithContext | undefined;
+}
+
+export const Input: MessageType<Input> = {
+  name: 'tensorflow.serving.Input',
+  fields: [
+    { name: 'example_list', number: 1, type: () => ExampleList, rule: 'optional', oneof: 'kind' },
+    { name: 'example_list_with_context', number: 2, type: () => ExampleListWithContext, rule: 'optional', oneof: 'kind' },
   ],
 };
 
@@ -1264,6 +1476,32 @@ export const MonitoringConfig: MessageType<MonitoringConfig> = {
   ],
 };
 
+/** tensorflow.serving.MultiInferenceRequest */
+export interface MultiInferenceRequest {
+  readonly tasks: readonly InferenceTask[];
+  readonly input: Input | undefined;
+}
+
+export const MultiInferenceRequest: MessageType<MultiInferenceRequest> = {
+  name: 'tensorflow.serving.MultiInferenceRequest',
+  fields: [
+    { name: 'tasks', number: 1, type: () => InferenceTask, rule: 'repeated' },
+    { name: 'input', number: 2, type: () => Input },
+  ],
+};
+
+/** tensorflow.serving.MultiInferenceResponse */
+export interface MultiInferenceResponse {
+  readonly results: readonly InferenceResult[];
+}
+
+export const MultiInferenceResponse: MessageType<MultiInferenceResponse> = {
+  name: 'tensorflow.serving.MultiInferenceResponse',
+  fields: [
+    { name: 'results', number: 1, type: () => InferenceResult, rule: 'repeated' },
+  ],
+};
+
 /** tensorflow.serving.PlatformConfig */
 export interface PlatformConfig {
   readonly source_adapter_config: Any | undefined;
@@ -1299,6 +1537,58 @@ export const PrometheusConfig: MessageType<PrometheusConfig> = {
   fields: [
     { name: 'enable', number: 1, type: 'bool' },
     { name: 'path', number: 2, type: 'string' },
+  ],
+};
+
+/** tensorflow.serving.Regression */
+export interface Regression {
+  readonly value: number;
+}
+
+export const Regression: MessageType<Regression> = {
+  name: 'tensorflow.serving.Regression',
+  fields: [
+    { name: 'value', number: 1, type: 'float' },
+  ],
+};
+
+/** tensorflow.serving.RegressionRequest */
+export interface RegressionRequest {
+  readonly model_spec: ModelSpec | undefined;
+  readonly input: Input | undefined;
+}
+
+export const RegressionRequest: MessageType<RegressionRequest> = {
+  name: 'tensorflow.serving.RegressionRequest',
+  fields: [
+    { name: 'model_spec', number: 1, type: () => ModelSpec },
+    { name: 'input', number: 2, type: () => Input },
+  ],
+};
+
+/** tensorflow.serving.RegressionResponse */
+export interface RegressionResponse {
+  readonly result: RegressionResult | undefined;
+  readonly model_spec: ModelSpec | undefined;
+}
+
+export const RegressionResponse: MessageType<RegressionResponse> = {
+  name: 'tensorflow.serving.RegressionResponse',
+  fields: [
+    { name: 'result', number: 1, type: () => RegressionResult },
+    { name: 'model_spec', number: 2, type: () => ModelSpec },
+  ],
+};
+
+/** tensorflow.serving.RegressionResult */
+export interface RegressionResult {
+  readonly regressions: readonly Regression[];
+}
+
+export const RegressionResult: MessageType<RegressionResult> = {
+  name: 'tensorflow.serving.RegressionResult',
+  fields: [
+    { name: 'regressions', number: 1, type: () => Regression, rule: 'repeated' },
   ],
 };
 

@@ -114,6 +114,7 @@ function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
     methodName: def.method_name,
     inputs: tensorInfos(def.inputs),
     outputs: tensorInfos(def.outputs),
+    ...(def.defaults.size === 0 ? {} : { defaults: def.defaults }),
     signatureDef: encodeMessage(SignatureDef, def),
   };
 }

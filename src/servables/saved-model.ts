@@ -46,6 +46,11 @@ export class SavedModel {
     this.#graphSignatures = new GraphSignatures(options.session);
   }
 
+  /** What a signature that clients may run declares; undefined if there is none of that name. */
+  signature(name: string): SignatureInfo | undefined {
+    return this.#signatures.get(name)?.info;
+  }
+
   /**
    * Runs the model; see Api.predict for what it rejects with. The body of the request has been read when
    * the promise is returned.
@@ -84,7 +89,7 @@ export class SavedModel {
     const call = this.#prepare(request);
     return this.#run(request, call, encode, (id) => {
       const words = writeSubmission(request.outputFormat, millisLeft(request), call.fetches, call.inputs);
-      binding.submit(this.#queue, call.signature.id, id, words, request.body);
+      binding.submit(this.#queue, call.signature.id, id, words, call.body);
     });
   }
 

@@ -1,4 +1,5 @@
 /** Signatures as the SavedModel declares them: what metadata is made of. */
+import type { TensorProto } from '../gen/messages.js';
 import type { DataType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/shape.js';
 
@@ -21,6 +22,8 @@ export interface SignatureInfo {
   /** In the order of the aliases' bytes; the order of GraphPipe's default inputs and outputs. */
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
+  /** Values of inputs that a request may leave out, by alias; undefined: there are none. */
+  readonly defaults?: ReadonlyMap<string, TensorProto>;
   /** The SignatureDef as it stood in the SavedModel, for GetModelMetadata. */
   readonly signatureDef: Uint8Array;
 }

@@ -4,6 +4,7 @@ import type { PreparedSignature, SignatureId } from '../native/binding.js';
 import { dataTypeName } from '../tensor/dtype.js';
 import type { InputTensor, TensorPredictRequest } from '../tensor/predict-request.js';
 import { elementCount, formatShape, MAX_RANK } from '../tensor/shape.js';
+import { type DefaultInput, defaultInput } from './default-input.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
 
 /** What a request asks of a signature, brought into the order that the addon wants. */
@@ -11,6 +12,8 @@ export interface SignatureCall {
   readonly signature: Signature;
   /** One per input of the signature, in its order. */
   readonly inputs: readonly InputTensor[];
+  /** What the inputs' places refer to: the request's body, or that with defaults behind it. */
+  readonly body: Uint8Array;
   /** Indexes of the wanted outputs, ascending; empty: all. */
   readonly fetches: readonly number[];
   /** For each output in the order the client wants them: its place among the fetched ones. Undefined: as fetched. */
@@ -26,6 +29,8 @@ export class Signature {
   readonly #inputIndex: ReadonlyMap<string, number>;
   readonly #outputIndex: ReadonlyMap<string, number>;
   readonly #outputAliases: readonly string[];
+  /** By the input's place; empty where there are none. */
+  readonly #defaults: readonly (DefaultInput | undefined)[];
 
   constructor(info: SignatureInfo, prepared: PreparedSignature) {
     this.info = info;
@@ -33,6 +38,7 @@ export class Signature {
     this.#inputIndex = new Map(info.inputs.map((input, index) => [input.alias, index]));
     this.#outputIndex = new Map(info.outputs.map((output, index) => [output.alias, index]));
     this.#outputAliases = info.outputs.map((output) => output.alias);
+    this.#defaults = defaultsOf(info);
   }
 
   get name(): string {
@@ -59,15 +65,23 @@ export class Signature {
       checkInput(this, input, this.#alias(index), inputTypes[index] as number);
       inputs[index] = input;
     }
-    this.#checkComplete(inputs);
-    if (request.outputFilter.length > 0) return this.#callFor(inputs, request.outputFilter);
-    return { signature: this, inputs, fetches: ALL, order: undefined, outputNames: this.#outputAliases };
+    const body = request.inputs.length < this.info.inputs.length ? this.#complete(inputs, request.body) : request.body;
+    if (request.outputFilter.length > 0) return this.#callFor(inputs, body, request.outputFilter);
+    return { signature: this, inputs, body, fetches: ALL, order: undefined, outputNames: this.#outputAliases };
   }
 
-  /** Whether all names that the request gives are aliases of this signature, none missing and none left empty in vain. */
+  /**
+   * Whether all names that the request gives are aliases of this signature, none left empty in vain, and none missing but
+   * such that have a default.
+   */
   covers(request: TensorPredictRequest): boolean {
+    const { inputs } = this.info;
+    const sent = (alias: string, index: number) =>
+      request.inputs.some(({ name }, place) => (name === '' ? place === index : name === alias));
     return (
-      request.inputs.length === this.info.inputs.length &&
+      request.inputs.length <= inputs.length &&
+      (request.inputs.length === inputs.length ||
+        inputs.every(({ alias }, index) => this.#defaults[index] !== undefined || sent(alias, index))) &&
       request.inputs.every((input) => input.name === '' || this.#inputIndex.has(input.name)) &&
       request.outputFilter.every((name) => this.#outputIndex.has(name))
     );
@@ -84,18 +98,28 @@ export class Signature {
     throw invalidArgument(`Signature '${this.name}' has no ${which}. Its inputs are: ${this.#list('inputs')}.`);
   }
 
-  #checkComplete(inputs: readonly (InputTensor | undefined)[]): void {
-    let index = 0;
-    for (const declared of this.info.inputs) {
-      if (inputs[index++] !== undefined) continue;
+  /** Fills in what is missing with the defaults. Returns the body that all inputs then lie in. */
+  #complete(inputs: (InputTensor | undefined)[], body: Uint8Array): Uint8Array {
+    const pieces = [body];
+    let length = body.length;
+    for (const [index, declared] of this.info.inputs.entries()) {
+      if (inputs[index] !== undefined) continue;
+      const fallback = this.#defaults[index];
+      if (fallback !== undefined) {
+        inputs[index] = fallback.at(length);
+        pieces.push(fallback.bytes);
+        length += fallback.bytes.length;
+        continue;
+      }
       throw invalidArgument(
         `Input '${declared.alias}' (${dataTypeName(declared.dtype)}, shape ${formatShape(declared.shape)}) of signature ` +
           `'${this.name}' is missing. Its inputs are: ${this.#list('inputs')}.`,
       );
     }
+    return pieces.length === 1 ? body : Buffer.concat(pieces);
   }
 
-  #callFor(inputs: readonly InputTensor[], filter: readonly string[]): SignatureCall {
+  #callFor(inputs: readonly InputTensor[], body: Uint8Array, filter: readonly string[]): SignatureCall {
     const wanted = filter.map((name) => {
       const index = this.#outputIndex.get(name);
       if (index !== undefined) return index;
@@ -106,12 +130,20 @@ export class Signature {
     const fetches = [...new Set(wanted)].sort((a, b) => a - b);
     if (fetches.length < wanted.length) throw invalidArgument(`An output is asked for twice: ${filter.join(', ')}.`);
     const order = wanted.map((index) => fetches.indexOf(index));
-    return { signature: this, inputs, fetches, order, outputNames: filter };
+    return { signature: this, inputs, body, fetches, order, outputNames: filter };
   }
 
   #list(side: 'inputs' | 'outputs'): string {
     return this.info[side].map((tensor) => tensor.alias).join(', ') || 'none';
   }
+}
+
+function defaultsOf({ inputs, defaults }: SignatureInfo): (DefaultInput | undefined)[] {
+  if (defaults === undefined) return [];
+  return inputs.map(({ alias }) => {
+    const tensor = defaults.get(alias);
+    return tensor && defaultInput(alias, tensor);
+  });
 }
 
 function checkInput(signature: Signature, input: InputTensor, alias: string, dtype: number): void {

@@ -9,6 +9,7 @@ import {
   type TensorPredictRequest,
 } from '../../src/tensor/predict-request.js';
 import type { Shape } from '../../src/tensor/shape.js';
+import { UNEXPECTED_API } from './unexpected-api.js';
 
 export interface FakeOutput {
   readonly alias: string;
@@ -64,6 +65,7 @@ function echo(request: TensorPredictRequest): Outputs {
 export function createEchoApi(metadata: ModelMetadata): Api & { readonly requests: TensorPredictRequest[] } {
   const requests: TensorPredictRequest[] = [];
   return {
+    ...UNEXPECTED_API,
     requests,
     async predict(request: PredictRequest, encode) {
       if (request.kind !== 'tensors') throw new Error('GraphPipe sends tensors');

@@ -3,20 +3,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Api } from '../../src/api/api.js';
 import type { Door } from '../../src/doors/door.js';
 import { createGrpcDoor, type GrpcDoorOptions } from '../../src/doors/grpc/index.js';
-import { Code, ServingError } from '../../src/errors.js';
-
-const FAKE_API: Api = {
-  predict: () => Promise.reject(new ServingError(Code.INTERNAL, 'predict was not expected')),
-  modelMetadata: () => {
-    throw new ServingError(Code.INTERNAL, 'modelMetadata was not expected');
-  },
-  modelStatus: () => {
-    throw new ServingError(Code.INTERNAL, 'modelStatus was not expected');
-  },
-  reloadConfig: async () => [],
-  effectiveConfig: () => ({}),
-  ready: () => true,
-};
+import { UNEXPECTED_API } from './unexpected-api.js';
 
 export interface GrpcDoorTest {
   readonly door: Door;
@@ -30,7 +17,7 @@ export async function withGrpcDoor(
   use: (test: GrpcDoorTest) => Promise<void>,
   options: Partial<GrpcDoorOptions> = {},
 ): Promise<void> {
-  const door = createGrpcDoor({ ...FAKE_API, ...api }, { host: '127.0.0.1', port: 0, ...options });
+  const door = createGrpcDoor({ ...UNEXPECTED_API, ...api }, { host: '127.0.0.1', port: 0, ...options });
   const port = await door.listen();
   const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   try {

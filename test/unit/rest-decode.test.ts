@@ -75,13 +75,18 @@ describe('parseRoute()', () => {
       ['HEAD', '/v1/models/m'],
       ['DELETE', '/v1/models/m'],
       ['GET', '/v1/'],
-      ['GET', '/v1/models'],
       ['GET', '/v1/models/'],
       ['GET', '/v1/models/m/'],
       ['POST', '/v1/models/m:explain'],
     ] as const;
     for (const [method, path] of requests)
       assert.equal(parseRoute(method, path).kind, 'malformed', `${method} ${path}`);
+  });
+
+  it('lists all models under /v1/models', () => {
+    assert.deepEqual(parseRoute('GET', '/v1/models'), { kind: 'models' });
+    assert.deepEqual(parseRoute('GET', '/V1/Models'), { kind: 'models' });
+    assert.equal(parseRoute('POST', '/v1/models').kind, 'malformed');
   });
 
   it('leaves other paths alone, and answers preflights under /v1/ only', () => {

@@ -6,8 +6,10 @@ import { ManagerState } from '../../src/core/servable-state.js';
 import { createRestDoor, type RestOptions } from '../../src/doors/rest/index.js';
 import { Code, codeName, notFound, ServingError } from '../../src/errors.js';
 import { DataType } from '../../src/tensor/dtype.js';
+import type { ExampleRequest } from '../../src/tensor/inference.js';
 import type { Outputs, PredictRequest } from '../../src/tensor/predict-request.js';
 import { RawClient, rawPost } from '../support/raw-http.js';
+import { UNEXPECTED_API } from '../support/unexpected-api.js';
 
 /** One output: the JSON text, as the native side gives it. */
 function jsonOutputs(text: Uint8Array): Outputs {
@@ -34,6 +36,7 @@ interface Call {
 function fakeApi(overrides: Partial<Api> = {}): { api: Api; calls: Call[] } {
   const calls: Call[] = [];
   const api: Api = {
+    ...UNEXPECTED_API,
     async predict(request, encode) {
       const body = Buffer.from(request.body).toString();
       calls.push({ request, body });
@@ -249,11 +252,147 @@ describe('POST …:predict', () => {
   });
 });
 
-describe('other routes', () => {
-  it('say that classify and regress are not implemented', async () => {
+describe('POST …:classify and …:regress', () => {
+  const ANSWERER = { modelName: 'm', modelVersion: 1n, signatureName: 'serving_default' };
+
+  const span = (ranges: readonly number[], i: number) => (ranges[2 * i + 1] ?? 0) - (ranges[2 * i] ?? 0);
+
+  /** Answers with the length of each example, and remembers the requests. */
+  function exampleApi() {
+    const requests: ExampleRequest[] = [];
+    const lengths = async (request: ExampleRequest) => {
+      requests.push(request);
+      const { ranges } = request.input;
+      const values = Float32Array.from({ length: ranges.length / 2 }, (_, i) => span(ranges, i));
+      await new Promise((resolve) => setImmediate(resolve));
+      return values;
+    };
+    const { api } = fakeApi({
+      regress: async (request) => ({ ...ANSWERER, values: await lengths(request) }),
+      classify: async (request) => {
+        const scores = await lengths(request);
+        return { ...ANSWERER, exampleCount: scores.length, classCount: 1, labels: undefined, scores };
+      },
+    });
+    return { api, requests };
+  }
+
+  it('pass model, signature, Examples and context on, and answer with results', async () => {
+    const { api, requests } = exampleApi();
+    await withRest(api, async (_port, url) => {
+      const body = '{"signature_name": "s", "context": {"c": 1}, "examples": [{}, {"x": 1.0}]}';
+      const regressed = await post(`${url}/v1/models/m/versions/3:regress`, body);
+      assert.equal(regressed.headers.get('content-type'), 'application/json');
+      assert.equal(await regressed.text(), '{\n    "results": [0.0, 17.0]\n}');
+      const classified = await post(`${url}/v1/models/m/labels/l:classify`, body);
+      assert.equal(await classified.text(), '{\n    "results": [[["", 0.0]], [["", 17.0]]\n    ]\n}');
+    });
+    assert.deepEqual(
+      requests.map(({ modelSpec }) => modelSpec),
+      [
+        { name: 'm', version: 3n },
+        { name: 'm', versionLabel: 'l' },
+      ],
+    );
+    assert.equal(requests[0]?.signatureName, 's');
+    assert.ok(requests[0]?.input.context);
+    assert.equal(requests[0]?.deadlineMillis, Number.POSITIVE_INFINITY);
+  });
+
+  it('unpack gzip, up to the limit on unpacked bodies', async () => {
+    const { api } = exampleApi();
+    const gzip = { 'Content-Encoding': 'gzip' };
+    const use = async (_port: number, url: string) => {
+      const path = `${url}/v1/models/m:regress`;
+      assert.equal((await post(path, gzipSync('{"examples": [{}]}'), gzip)).status, 200);
+      const padded = gzipSync(`{"examples": [{}]}${' '.repeat(1000)}`);
+      await assertError(await post(path, padded, gzip), 413, /unpacked.*1000 bytes.*--max_unpacked_request_bytes/);
+      assert.equal((await post(path, `{"examples": [{}]}${' '.repeat(1000)}`)).status, 200);
+    };
+    await withRest(api, use, { maxUnpackedBytes: 1000 });
+  });
+
+  it('give each run a deadline if there is a timeout, and none if it is 0 or less', async () => {
+    for (const [timeoutMillis, limited] of [
+      [5000, true],
+      [0, false],
+      [-1, false],
+    ] as const) {
+      const { api, requests } = exampleApi();
+      const use = async (_port: number, url: string) =>
+        void (await post(`${url}/v1/models/m:classify`, '{"examples": [{}]}'));
+      await withRest(api, use, { timeoutMillis });
+      assert.equal(Number.isFinite(requests[0]?.deadlineMillis), limited);
+    }
+  });
+
+  it('refuse a body that is missing, malformed or without examples', async () => {
+    await withRest(exampleApi().api, async (_port, url) => {
+      await assertError(await post(`${url}/v1/models/m:classify`, ''), 400, /no body/);
+      await assertError(await post(`${url}/v1/models/m:classify`, '{"examples": [}'), 400, /not valid JSON/);
+      await assertError(await post(`${url}/v1/models/m:regress`, '{}'), 400, /'examples' is expected/);
+    });
+  });
+
+  it('take a body that is read in several turns', async () => {
+    const { api } = exampleApi();
+    const examples = `{"examples": [${'{"x": [1.5, 2.5, 3.5, 4.5], "text": "abcdefgh"},'.repeat(15_000)}{}]}`;
+    await withRest(api, async (_port, url) => {
+      const large = post(`${url}/v1/models/m:regress`, examples);
+      const { results } = (await (await large).json()) as { results: number[] };
+      assert.equal(results.length, 15_001);
+      assert.equal(results.at(-1), 0);
+    });
+  });
+});
+
+describe('--rest_api_enable_cors_support', () => {
+  const CORS = ['access-control-allow-origin', 'access-control-allow-methods', 'access-control-allow-headers'];
+  const corsOf = (reply: Response) => CORS.map((name) => reply.headers.get(name));
+
+  it('adds three Access-Control-Allow-* headers to every answer', async () => {
+    const use = async (_port: number, url: string) => {
+      const replies = [
+        await post(`${url}/v1/models/m:predict`, 'x'),
+        await post(`${url}/v1/models/m:predict`, ''),
+        await fetch(`${url}/v1/models/m`),
+        await fetch(`${url}/v1/models/m/versions/99999999999999999999`),
+        await fetch(`${url}/nothing`),
+        await fetch(`${url}/v1/models/m:predict`, { method: 'OPTIONS', headers: { Origin: 'https://a.example' } }),
+      ];
+      assert.deepEqual(
+        replies.map(({ status }) => status),
+        [200, 400, 200, 400, 404, 200],
+      );
+      for (const reply of replies) assert.deepEqual(corsOf(reply), ['*', 'POST, GET', 'Content-Type']);
+    };
+    await withRest(fakeApi().api, use, { cors: true });
+  });
+
+  it('adds none by default', async () => {
     await withRest(fakeApi().api, async (_port, url) => {
-      await assertError(await post(`${url}/v1/models/m:classify`, '{}'), 501, /:classify is not implemented/);
-      await assertError(await post(`${url}/v1/models/m:regress`, '{}'), 501, /:regress is not implemented/);
+      assert.deepEqual(corsOf(await fetch(`${url}/v1/models/m`)), [null, null, null]);
+    });
+  });
+});
+
+describe('other routes', () => {
+  it('list all models with the states of their versions', async () => {
+    const id = { name: 'm', version: 7n };
+    const models: Api['models'] = () => [
+      { name: 'm', states: [{ id, state: ManagerState.AVAILABLE }] },
+      { name: 'none yet', states: [] },
+    ];
+    await withRest(fakeApi({ models }).api, async (_port, url) => {
+      const reply = await fetch(`${url}/v1/models`);
+      assert.equal(reply.headers.get('content-type'), 'application/json');
+      const status = { error_code: 'OK', error_message: '' };
+      assert.deepEqual(await reply.json(), {
+        models: [
+          { name: 'm', model_version_status: [{ version: '7', state: 'AVAILABLE', status }] },
+          { name: 'none yet', model_version_status: [] },
+        ],
+      });
     });
   });
 

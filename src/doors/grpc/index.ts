@@ -4,7 +4,7 @@ import { Code, ServingError } from '../../errors.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import {
-  type CallContext,
+  type AnsweringMethod,
   createGrpcListener,
   type GrpcListener,
   type GrpcListenerOptions,
@@ -15,6 +15,7 @@ import {
 import { decodePredictRequest } from './decode.js';
 import { encodePredictResponse } from './encode.js';
 import { registerHealth } from './health.js';
+import { inferenceMethods } from './inference.js';
 import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { registerReflection } from './reflection.js';
@@ -50,9 +51,7 @@ function registerPredictionService(listener: GrpcListener, api: Api, outputForma
     api.predict(decodePredictRequest(message, call, outputFormat), (outputs) => call.reply(encode(outputs))),
   );
   listener.register(path('GetModelMetadata'), (message, call) => call.reply(getModelMetadata(api, message)));
-  listener.register(path('Classify'), unimplemented('Classify is not supported yet. Use Predict.'));
-  listener.register(path('Regress'), unimplemented('Regress is not supported yet. Use Predict.'));
-  listener.register(path('MultiInference'), unimplemented('MultiInference is not supported yet. Use Predict.'));
+  for (const [name, method] of Object.entries(inferenceMethods(api))) listener.register(path(name), answering(method));
 }
 
 function registerModelService(listener: GrpcListener, api: Api): void {
@@ -63,8 +62,7 @@ function registerModelService(listener: GrpcListener, api: Api): void {
   );
 }
 
-/** A method that makes its whole answer first. It must have read the message when it returns its promise. */
-function answering(method: (message: Uint8Array, context: CallContext) => Promise<Uint8Array>): UnaryMethod {
+function answering(method: AnsweringMethod): UnaryMethod {
   return async (message, call) => call.reply(await method(message, call));
 }
 

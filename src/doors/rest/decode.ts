@@ -10,6 +10,8 @@ export type Route =
   | { readonly kind: 'predict' | 'classify' | 'regress' | 'status' | 'metadata'; readonly modelSpec: ModelSpec }
   /** The configuration in force; not of TF Serving's API. */
   | { readonly kind: 'config' }
+  /** All models; ours, where TF Serving misses a name. */
+  | { readonly kind: 'models' }
   /** A browser's question whether it may ask (OPTIONS). */
   | { readonly kind: 'preflight' }
   /** A model's route with a version that no int64 holds. */
@@ -26,6 +28,7 @@ const POST_PATH = new RegExp(`${MODEL}:(predict|classify|regress)$`, 'i');
 const GET_PATH = new RegExp(`${MODEL}(/metadata)?$`, 'i');
 
 const CONFIG_PATH = /^\/v1\/config$/i;
+const LIST_PATH = /^\/v1\/models$/i;
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -47,6 +50,7 @@ function parsePost(target: string): Route {
 
 function parseGet(target: string): Route {
   if (CONFIG_PATH.test(target)) return { kind: 'config' };
+  if (LIST_PATH.test(target)) return { kind: 'models' };
   const match = GET_PATH.exec(target);
   if (match === null) return { kind: 'malformed' };
   return modelRoute(match[4] === undefined ? 'status' : 'metadata', match);
@@ -85,20 +89,20 @@ export function isPacked(contentEncoding: string): boolean {
 
 /**
  * Unpacks a gzip body on zlib's threads. Copies `body` before it returns its promise. Rejects with BodyTooLargeError as
- * soon as more than `maxBodyBytes` come out, and with INVALID_ARGUMENT for bytes that are no gzip.
+ * soon as more than `maxUnpackedBytes` come out, and with INVALID_ARGUMENT for bytes that are no gzip.
  */
-export function unpackBody(body: Uint8Array, maxBodyBytes: number): Promise<Uint8Array> {
+export function unpackBody(body: Uint8Array, maxUnpackedBytes: number): Promise<Uint8Array> {
   const packed = Buffer.from(body);
-  const maxOutputLength = Math.max(1, Math.min(maxBodyBytes, constants.MAX_LENGTH));
+  const maxOutputLength = Math.max(1, Math.min(maxUnpackedBytes, constants.MAX_LENGTH));
   return new Promise((resolve, reject) => {
     gunzip(packed, { maxOutputLength }, (error, unpacked) => {
       if (error === null) resolve(unpacked);
-      else reject(unpackError(error, maxBodyBytes));
+      else reject(unpackError(error, maxUnpackedBytes));
     });
   });
 }
 
-function unpackError(error: NodeJS.ErrnoException, maxBodyBytes: number): Error {
-  if (error.code === 'ERR_BUFFER_TOO_LARGE') return new BodyTooLargeError(maxBodyBytes);
+function unpackError(error: NodeJS.ErrnoException, maxUnpackedBytes: number): Error {
+  if (error.code === 'ERR_BUFFER_TOO_LARGE') return new BodyTooLargeError(maxUnpackedBytes, 'unpacked');
   return invalidArgument(`The request says Content-Encoding: gzip, but its body cannot be unpacked: ${error.message}.`);
 }

@@ -1,10 +1,11 @@
 /** Replies of the REST API, in the layout that TF Serving prints them in (clients compare texts more often than they should). */
-import type { ModelMetadata, SignatureInfo, TensorInfo } from '../../api/api.js';
+import type { ModelMetadata, ModelStates, SignatureInfo, TensorInfo } from '../../api/api.js';
 import { ManagerState, type ServableState } from '../../core/servable-state.js';
 import { Code, codeName } from '../../errors.js';
 import { dataTypeName } from '../../tensor/dtype.js';
 import type { Outputs } from '../../tensor/predict-request.js';
 import type { ReusedBuffer } from '../http.js';
+import { tensorProtoJson } from './tensor-proto-json.js';
 
 const STATE_NAMES = new Map<ManagerState, string>(Object.entries(ManagerState).map(([name, state]) => [state, name]));
 
@@ -23,6 +24,12 @@ export function encodeError(message: string): string {
 /** GetModelStatusResponse as protobuf's JSON: original field names, defaults printed, int64 as strings, one blank of indent. */
 export function encodeModelStatus(states: readonly ServableState[]): string {
   return `${protoJson({ model_version_status: states.map(versionStatus) })}\n`;
+}
+
+/** Ours: `{"models": [{"name", "model_version_status"}]}`, each as its status is printed. */
+export function encodeModelList(models: readonly ModelStates[]): string {
+  const list = models.map(({ name, states }) => ({ name, model_version_status: states.map(versionStatus) }));
+  return `${protoJson({ models: list })}\n`;
 }
 
 function versionStatus({ id, state, error }: ServableState): object {
@@ -46,8 +53,9 @@ export function encodeModelMetadata({ id, signatures }: ModelMetadata): string {
   return `{\n"model_spec":${modelSpec}\n,\n"metadata": {"signature_def": ${signatureDefMap}\n}\n}\n`;
 }
 
-function signatureDef({ inputs, outputs, methodName }: SignatureInfo): object {
-  return { inputs: tensorInfos(inputs), outputs: tensorInfos(outputs), method_name: methodName, defaults: {} };
+function signatureDef({ inputs, outputs, methodName, defaults = new Map() }: SignatureInfo): object {
+  const printed = Object.fromEntries([...defaults].map(([alias, tensor]) => [alias, tensorProtoJson(tensor)]));
+  return { inputs: tensorInfos(inputs), outputs: tensorInfos(outputs), method_name: methodName, defaults: printed };
 }
 
 function tensorInfos(infos: readonly TensorInfo[]): object {

@@ -1,11 +1,23 @@
-/** TF Serving's REST API: predict, model status and model metadata. Routes are in decode.ts, layouts in encode.ts. */
+/** TF Serving's REST API, and a list of all models. Routes are in decode.ts, layouts in encode.ts and encode-results.ts. */
 import type { Api } from '../../api/api.js';
-import { Code, invalidArgument, ServingError, toServingError } from '../../errors.js';
+import { invalidArgument, type ServingError, toServingError } from '../../errors.js';
+import { PAUSE_BYTES } from '../../json-reader.js';
+import type { ExampleRequest } from '../../tensor/inference.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer } from '../http.js';
 import { isPacked, parseRoute, unpackBody } from './decode.js';
-import { encodeConfig, encodeError, encodeModelMetadata, encodeModelStatus, encodePredictReply } from './encode.js';
+import { decodeExampleBody, type ExampleBody } from './decode-examples.js';
+import {
+  encodeConfig,
+  encodeError,
+  encodeModelList,
+  encodeModelMetadata,
+  encodeModelStatus,
+  encodePredictReply,
+} from './encode.js';
+import { encodeClassifyReply, encodeRegressReply } from './encode-results.js';
+import { inTurns } from './in-turns.js';
 import { httpStatusOf } from './status.js';
 
 const JSON_TYPE = 'application/json';
@@ -17,9 +29,24 @@ export interface RestOptions {
   readonly port: number;
   /** Longest request body, as sent and again as unpacked; beyond it the answer is 413. */
   readonly maxBodyBytes: number;
-  /** How long a predict may take in milliseconds, from its body's arrival on; none if 0 or less. */
+  /** Longest body that a packed one may unpack to; default and upper bound: maxBodyBytes. */
+  readonly maxUnpackedBytes?: number;
+  /** How long a run may take in milliseconds, from its body's arrival on; none if 0 or less. */
   readonly timeoutMillis: number;
+  /** Whether pages of other origins may read the answers; default false. */
+  readonly cors?: boolean;
 }
+
+type Headers = [string, string][];
+
+/** Of every answer where CORS is on (TF Serving's --rest_api_enable_cors_support). */
+const CORS_HEADERS: Headers = [
+  ['Access-Control-Allow-Origin', '*'],
+  ['Access-Control-Allow-Methods', 'POST, GET'],
+  ['Access-Control-Allow-Headers', 'Content-Type'],
+];
+
+const NO_HEADERS: Headers = [];
 
 export function createRestDoor(api: Api, options: RestOptions): Door {
   const routes = new RestRoutes(api, options);
@@ -30,18 +57,22 @@ export function createRestDoor(api: Api, options: RestOptions): Door {
     maxBodyBytes: options.maxBodyBytes,
     keepHeaders: ['content-encoding', 'origin'],
     handler: (exchange, body) => routes.handle(exchange, body),
-    onError: replyError,
+    onError: (exchange, error) => routes.fail(exchange, error),
   });
 }
 
 class RestRoutes {
   readonly #api: Api;
   readonly #options: RestOptions;
+  readonly #headers: Headers;
+  readonly #maxUnpackedBytes: number;
   readonly #replyBuffer = new ReusedBuffer();
 
   constructor(api: Api, options: RestOptions) {
     this.#api = api;
     this.#options = options;
+    this.#headers = options.cors ? CORS_HEADERS : NO_HEADERS;
+    this.#maxUnpackedBytes = Math.min(options.maxUnpackedBytes ?? options.maxBodyBytes, options.maxBodyBytes);
   }
 
   handle(exchange: HttpExchange, body: Uint8Array): void | Promise<void> {
@@ -49,58 +80,104 @@ class RestRoutes {
     const route = parseRoute(exchange.method, target);
     switch (route.kind) {
       case 'predict':
-        return this.#predict(exchange, route.modelSpec, body);
+        return this.#withBody(exchange, body, (text, deadlineMillis) =>
+          this.#predict(exchange, route.modelSpec, text, deadlineMillis),
+        );
+      case 'classify':
+        return this.#withBody(exchange, body, (text, deadlineMillis) =>
+          this.#classify(exchange, route.modelSpec, text, deadlineMillis),
+        );
+      case 'regress':
+        return this.#withBody(exchange, body, (text, deadlineMillis) =>
+          this.#regress(exchange, route.modelSpec, text, deadlineMillis),
+        );
       case 'status':
-        return exchange.reply(200, JSON_TYPE, encodeModelStatus(this.#api.modelStatus(route.modelSpec)));
+        return this.#json(exchange, encodeModelStatus(this.#api.modelStatus(route.modelSpec)));
       case 'metadata':
-        return exchange.reply(200, JSON_TYPE, encodeModelMetadata(this.#api.modelMetadata(route.modelSpec)));
+        return this.#json(exchange, encodeModelMetadata(this.#api.modelMetadata(route.modelSpec)));
       case 'config':
-        return exchange.reply(200, JSON_TYPE, encodeConfig(this.#api.effectiveConfig()));
+        return this.#json(exchange, encodeConfig(this.#api.effectiveConfig()));
+      case 'models':
+        return this.#json(exchange, encodeModelList(this.#api.models()));
       case 'preflight':
-        return exchange.reply(/^https?:\/\//i.test(exchange.header('origin')) ? 200 : 400, '', '');
+        return this.#reply(exchange, /^https?:\/\//i.test(exchange.header('origin')) ? 200 : 400, '', '');
       case 'versionOutOfRange':
-        return exchange.reply(400, JSON_TYPE, '');
+        return this.#reply(exchange, 400, JSON_TYPE, '');
       case 'malformed':
         throw invalidArgument(`Malformed request: ${exchange.method} ${target}`);
       case 'elsewhere':
-        return exchange.reply(404, 'text/html', NOT_FOUND_HTML);
-      default:
-        throw notImplemented(route.kind);
+        return this.#reply(exchange, 404, 'text/html', NOT_FOUND_HTML);
     }
   }
 
-  #predict(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array): Promise<void> {
-    const { timeoutMillis, maxBodyBytes } = this.#options;
+  fail(exchange: HttpExchange, thrown: unknown): void {
+    const error = toServingError(thrown);
+    this.#reply(exchange, httpStatusOf(error), JSON_TYPE, encodeError(error.message));
+  }
+
+  #json(exchange: HttpExchange, text: string | Uint8Array): void {
+    this.#reply(exchange, 200, JSON_TYPE, text);
+  }
+
+  #reply(exchange: HttpExchange, status: number, contentType: string, body: string | Uint8Array): void {
+    exchange.reply(status, contentType, body, this.#headers);
+  }
+
+  /** Calls `run` with the body, unpacked if need be, and the deadline; what it has not taken when it returns is lost. */
+  #withBody(
+    exchange: HttpExchange,
+    body: Uint8Array,
+    run: (body: Uint8Array, deadlineMillis: number) => Promise<void>,
+  ): Promise<void> {
+    const { timeoutMillis } = this.#options;
     const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
-    if (!isPacked(exchange.header('content-encoding'))) return this.#run(exchange, modelSpec, body, deadlineMillis);
-    return unpackBody(body, maxBodyBytes).then((unpacked) => this.#run(exchange, modelSpec, unpacked, deadlineMillis));
+    if (!isPacked(exchange.header('content-encoding'))) return run(body, deadlineMillis);
+    return unpackBody(body, this.#maxUnpackedBytes).then((unpacked) => run(unpacked, deadlineMillis));
   }
 
   /** The body has been taken when this returns: it may be the network's own buffer. */
-  #run(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number): Promise<void> {
-    if (body.byteLength === 0) throw emptyBody();
+  #predict(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number): Promise<void> {
+    if (body.byteLength === 0) throw emptyBody('inputs', PREDICT_EXAMPLES);
     const { cancellation } = exchange;
     return this.#api.predict({ kind: 'json', modelSpec, body, deadlineMillis, cancellation }, (outputs) => {
       // Replying here, while the outputs are ours, spares a copy that would outlive them.
-      if (!cancellation.cancelled) exchange.reply(200, JSON_TYPE, encodePredictReply(outputs, this.#replyBuffer));
+      if (!cancellation.cancelled) this.#json(exchange, encodePredictReply(outputs, this.#replyBuffer));
     });
+  }
+
+  async #classify(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number) {
+    const result = await this.#onExamples(exchange, modelSpec, body, deadlineMillis, (request) =>
+      this.#api.classify(request),
+    );
+    this.#json(exchange, encodeClassifyReply(result));
+  }
+
+  async #regress(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number) {
+    const result = await this.#onExamples(exchange, modelSpec, body, deadlineMillis, (request) =>
+      this.#api.regress(request),
+    );
+    this.#json(exchange, encodeRegressReply(result));
+  }
+
+  /** A short body is parsed at once, where it lies; a long one is copied and parsed in turns. */
+  #onExamples<R>(
+    { cancellation }: HttpExchange,
+    modelSpec: ModelSpec,
+    body: Uint8Array,
+    deadlineMillis: number,
+    run: (request: ExampleRequest) => Promise<R>,
+  ): Promise<R> {
+    if (body.byteLength === 0) throw emptyBody('examples', EXAMPLE_EXAMPLES);
+    const text = body.byteLength > PAUSE_BYTES ? Buffer.from(body) : body;
+    const runOn = (decoded: ExampleBody) => run({ modelSpec, ...decoded, deadlineMillis, cancellation });
+    const decoded = inTurns(decodeExampleBody(text), cancellation, deadlineMillis);
+    return decoded instanceof Promise ? decoded.then(runOn) : runOn(decoded);
   }
 }
 
-function replyError(exchange: HttpExchange, thrown: unknown): void {
-  const error = toServingError(thrown);
-  exchange.reply(httpStatusOf(error), JSON_TYPE, encodeError(error.message));
-}
+const PREDICT_EXAMPLES = '{"instances": [1.0, 2.0]} or {"inputs": {"x": [1.0, 2.0]}}';
+const EXAMPLE_EXAMPLES = '{"examples": [{"x": 1.0}]}';
 
-function emptyBody(): ServingError {
-  return invalidArgument(
-    'The request has no body; send the inputs as JSON, for example {"instances": [1.0, 2.0]} or {"inputs": {"x": [1.0, 2.0]}}.',
-  );
-}
-
-function notImplemented(verb: string): ServingError {
-  return new ServingError(
-    Code.UNIMPLEMENTED,
-    `The method :${verb} is not implemented by this server; use :predict instead.`,
-  );
+function emptyBody(what: string, example: string): ServingError {
+  return invalidArgument(`The request has no body; send the ${what} as JSON, for example ${example}.`);
 }

@@ -1,0 +1,82 @@
+import type { Manager } from '../core/manager.js';
+import { invalidArgument } from '../errors.js';
+import { DEFAULT_SIGNATURE, type SavedModel } from '../servables/saved-model.js';
+import type { SignatureInfo } from '../servables/signature-info.js';
+import type { Answerer, Classification, ExampleRequest, Regression } from '../tensor/inference.js';
+import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor/predict-request.js';
+import type { ApiOptions } from './api.js';
+import { exampleTensor } from './example-tensor.js';
+import { readClassification, readRegression } from './inference-results.js';
+import { CLASSES, checkClassifySignature, checkRegressSignature, INPUTS, SCORES } from './signature-checks.js';
+
+/** Api.classify. */
+export function classify(
+  manager: Manager<SavedModel>,
+  request: ExampleRequest,
+  options: ApiOptions,
+): Promise<Classification & Answerer> {
+  return runOnExamples(manager, request, (signature) => {
+    const wanted = checkClassifySignature(signature, options.checkMethodNames);
+    const places = { classes: placeOf(wanted, CLASSES), scores: placeOf(wanted, SCORES) };
+    return { wanted, read: (outputs, exampleCount) => readClassification(outputs, places, exampleCount) };
+  });
+}
+
+/** Api.regress. */
+export function regress(
+  manager: Manager<SavedModel>,
+  request: ExampleRequest,
+  options: ApiOptions,
+): Promise<Regression & Answerer> {
+  return runOnExamples(manager, request, (signature) => {
+    const wanted = checkRegressSignature(signature, options.checkMethodNames);
+    return { wanted, read: (outputs, exampleCount) => readRegression(outputs, 0, exampleCount) };
+  });
+}
+
+function placeOf(wanted: readonly string[], alias: string): number | undefined {
+  const place = wanted.indexOf(alias);
+  return place < 0 ? undefined : place;
+}
+
+/** Which outputs to fetch, and how to read them. */
+interface Reading<R> {
+  readonly wanted: readonly string[];
+  readonly read: (outputs: Outputs, exampleCount: number) => R;
+}
+
+async function runOnExamples<R>(
+  manager: Manager<SavedModel>,
+  request: ExampleRequest,
+  prepare: (signature: SignatureInfo) => Reading<R>,
+): Promise<R & Answerer> {
+  const handle = manager.acquire(request.modelSpec);
+  try {
+    const { wanted, read } = prepare(signatureOf(handle.servable, request.signatureName));
+    const { input, body, exampleCount } = exampleTensor(request.input, INPUTS);
+    const run = predictRequest(request, { inputs: [input], body, outputFilter: wanted });
+    return await handle.servable.predict(run, (outputs) => ({
+      ...read(outputs, exampleCount),
+      modelName: outputs.modelName,
+      modelVersion: outputs.modelVersion,
+      signatureName: outputs.signatureName,
+    }));
+  } finally {
+    handle.release();
+  }
+}
+
+function signatureOf(model: SavedModel, name: string): SignatureInfo {
+  const wanted = name || DEFAULT_SIGNATURE;
+  const signature = model.signature(wanted);
+  if (signature === undefined) throw invalidArgument(`No signature was found with the name: ${wanted}`);
+  return signature;
+}
+
+function predictRequest(
+  { modelSpec, signatureName, deadlineMillis, cancellation }: ExampleRequest,
+  run: Pick<TensorPredictRequest, 'inputs' | 'body' | 'outputFilter'>,
+): TensorPredictRequest {
+  const base = { kind: 'tensors', modelSpec, signatureName, deadlineMillis, outputFormat: OutputFormat.RAW } as const;
+  return { ...base, ...run, ...(cancellation === undefined ? {} : { cancellation }) };
+}

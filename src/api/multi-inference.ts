@@ -1,0 +1,124 @@
+import type { Manager } from '../core/manager.js';
+import { Code, invalidArgument, ServingError } from '../errors.js';
+import { DEFAULT_SIGNATURE, type SavedModel } from '../servables/saved-model.js';
+import type { SignatureInfo } from '../servables/signature-info.js';
+import {
+  CLASSIFY_METHOD,
+  type InferenceResult,
+  type InferenceTask,
+  type MultiInferenceRequest,
+  REGRESS_METHOD,
+} from '../tensor/inference.js';
+import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor/predict-request.js';
+import type { ApiOptions } from './api.js';
+import { exampleTensor } from './example-tensor.js';
+import { readClassification, readRegression } from './inference-results.js';
+import { CLASSES, checkClassifySignature, checkRegressSignature, OUTPUTS, SCORES } from './signature-checks.js';
+
+/**
+ * Api.multiInference: one run that fetches what all tasks want. It feeds and fetches graph tensors by their own names, so
+ * that the tasks' signatures need not have a common one; such runs are not batched with others.
+ */
+export async function multiInference(
+  manager: Manager<SavedModel>,
+  request: MultiInferenceRequest,
+  options: ApiOptions,
+): Promise<InferenceResult[]> {
+  const modelSpec = request.tasks[0]?.modelSpec;
+  if (modelSpec === undefined || modelSpec.name === '') throw invalidArgument('ModelSpec has no name specified.');
+  const handle = manager.acquire(modelSpec);
+  try {
+    const tasks = prepareTasks(request.tasks, handle.servable, options);
+    const { input, body, exampleCount } = exampleTensor(request.input, commonInput(tasks));
+    const outputFilter = [...new Set(tasks.flatMap(({ tensors }) => [...tensors.values()]))].sort();
+    const { deadlineMillis, cancellation } = request;
+    const run: TensorPredictRequest = {
+      ...{ kind: 'tensors', modelSpec, signatureName: '', allowGraphTensors: true, outputFormat: OutputFormat.RAW },
+      ...{ inputs: [input], body, outputFilter, deadlineMillis },
+      ...(cancellation === undefined ? {} : { cancellation }),
+    };
+    return await handle.servable.predict(run, (outputs) =>
+      tasks.map((task) => readResult(outputs, task, exampleCount)),
+    );
+  } finally {
+    handle.release();
+  }
+}
+
+interface PreparedTask {
+  readonly signatureName: string;
+  readonly isClassify: boolean;
+  /** The graph tensor of the signature's one input. */
+  readonly input: string;
+  /** The graph tensor of each output to fetch, by alias. */
+  readonly tensors: ReadonlyMap<string, string>;
+}
+
+/** Checks the tasks one after the other, with the texts of TensorFlow Serving's multi_inference.cc. */
+function prepareTasks(tasks: readonly InferenceTask[], model: SavedModel, options: ApiOptions): PreparedTask[] {
+  const prepared: PreparedTask[] = [];
+  for (const task of tasks) {
+    checkName(task, tasks[0] as InferenceTask);
+    const signatureName = task.signatureName || DEFAULT_SIGNATURE;
+    if (prepared.some((other) => other.signatureName === signatureName)) {
+      throw invalidArgument(`Duplicate evaluation of signature: ${signatureName}`);
+    }
+    const signature = model.signature(signatureName);
+    if (signature === undefined) {
+      throw invalidArgument(`Requested signature not found in model graph: ${signatureName}`);
+    }
+    prepared.push(prepareTask(task, signature, options));
+    commonInput(prepared);
+  }
+  return prepared;
+}
+
+function checkName({ modelSpec }: InferenceTask, first: InferenceTask): void {
+  if (modelSpec.name === '') throw invalidArgument('Found ModelSpec with an empty model name.');
+  if (modelSpec.name === first.modelSpec.name) return;
+  throw invalidArgument('All ModelSpecs in a MultiInferenceRequest must access the same model name.');
+}
+
+function prepareTask({ methodName }: InferenceTask, signature: SignatureInfo, options: ApiOptions): PreparedTask {
+  const wanted = wantedOutputs(methodName, signature, options);
+  const names = new Map(signature.outputs.map(({ alias, tensorName }) => [alias, graphTensor(tensorName)]));
+  return {
+    signatureName: signature.name,
+    isClassify: methodName === CLASSIFY_METHOD,
+    input: graphTensor(signature.inputs[0]?.tensorName ?? ''),
+    tensors: new Map(wanted.map((alias) => [alias, names.get(alias) as string])),
+  };
+}
+
+function wantedOutputs(methodName: string, signature: SignatureInfo, { checkMethodNames }: ApiOptions): string[] {
+  if (methodName === CLASSIFY_METHOD) return checkClassifySignature(signature, checkMethodNames);
+  if (methodName === REGRESS_METHOD) return checkRegressSignature(signature, checkMethodNames);
+  throw new ServingError(Code.UNIMPLEMENTED, `Unsupported signature method_name: ${methodName}`);
+}
+
+/** With its index, so that it cannot be taken for an alias. */
+function graphTensor(name: string): string {
+  return name.includes(':') ? name : `${name}:0`;
+}
+
+function commonInput(tasks: readonly PreparedTask[]): string {
+  const [first, ...others] = tasks.map(({ input }) => input);
+  if (others.every((input) => input === first)) return first ?? '';
+  throw invalidArgument('Input tensor must be the same for all Signatures.');
+}
+
+function readResult(outputs: Outputs, task: PreparedTask, exampleCount: number): InferenceResult {
+  const { modelName, modelVersion } = outputs;
+  const place = (alias: string) => placeOf(outputs, task.tensors.get(alias));
+  const answerer = { modelName, modelVersion, signatureName: task.signatureName };
+  if (!task.isClassify) {
+    return { ...answerer, regression: readRegression(outputs, place(OUTPUTS) as number, exampleCount) };
+  }
+  const places = { classes: place(CLASSES), scores: place(SCORES) };
+  return { ...answerer, classification: readClassification(outputs, places, exampleCount) };
+}
+
+function placeOf(outputs: Outputs, tensor: string | undefined): number | undefined {
+  for (let i = 0; i < outputs.count; i++) if (outputs.alias(i) === tensor) return i;
+  return undefined;
+}
