@@ -165,7 +165,10 @@ export class NativeGrpcListener implements GrpcListener {
   }
 
   #onMessage(word: number, call: NativeCall): void {
-    if (this.#draining && call.isStream) return call.end(stopping());
+    if (this.#draining && call.isStream) {
+      call.end(stopping());
+      return;
+    }
     const { onMessage, isDialogue } = this.#methods[this.#word(word + 2)] as Method;
     const start = this.#word(word + 5);
     const message = (this.#buffers[this.#word(word + 4)] as Uint8Array).subarray(start, start + this.#word(word + 6));
