@@ -58,9 +58,9 @@ napi_value Listen(napi_env env, napi_callback_info info) {
 }
 
 Status SendTo(GrpcListener* listener, uint32_t call, std::span<const uint8_t> message) {
+  if (message.size() > UINT32_MAX) return {code::kResourceExhausted, "A gRPC message cannot be longer than 4 GiB."};
   try {
-    listener->Send(call, message.data(), message.size());
-    return {};
+    return listener->Send(call, message.data(), message.size());
   } catch (const std::bad_alloc&) {
     return NoMemory();
   }

@@ -1,6 +1,7 @@
 // One call: an HTTP/2 stream with gRPC on it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -43,14 +44,23 @@ struct GrpcCall {
   bool is_post = false;
   bool is_grpc = false;
   bool has_headers = false;
-  double millis_left = std::numeric_limits<double>::infinity();  // negative: grpc-timeout is malformed
+  size_t header_bytes = 0;                                          // as SETTINGS_MAX_HEADER_LIST_SIZE counts them
+  double timeout_millis = std::numeric_limits<double>::infinity();  // from `begun`; negative: grpc-timeout is malformed
+  std::chrono::steady_clock::time_point begun;                      // set for a call with a timeout
   GrpcCompression compression = GrpcCompression::kIdentity;
+
+  // Infinity without a timeout.
+  double millis_left() const {
+    if (timeout_millis == std::numeric_limits<double>::infinity()) return timeout_millis;
+    return timeout_millis - std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+  }
 
   MessageReader reader;
   size_t messages = 0;
   bool request_ended = false;
 
   std::deque<std::shared_ptr<GrpcReply>> replies;  // that are not sent yet
+  size_t unsent_bytes = 0;                         // of these
   size_t sent = 0;                                 // bytes of the first of these, its prefix included
   bool responding = false;                         // the response's headers are on their way
   bool finished = false;                           // nothing is added to the replies any more

@@ -36,17 +36,19 @@ class GrpcConnection {
   // Hands over what the client has sent. False once the connection is of no use any more.
   bool Receive(const uint8_t* data, size_t size);
 
-  // Sends what there is to send, as far as the socket takes it. `blocked`: there is more.
+  // Sends what there is to send, as far as the socket takes it and others need not wait for too long. `blocked`: there
+  // is more.
   enum class State { kOpen, kBlocked, kGone };
   State Flush();
 
-  // Tells the client to start no more calls here; those that it has started go on.
+  // Tells the client to start no more calls here; those that it has started go on. Once it is known to have heard of
+  // it, it is told which was its last call, and with that call's end the connection closes.
   void Drain();
   // Tells the client that this is the end.
   void Terminate();
 
-  // One more message of the answer.
-  void Send(GrpcCall* call, std::shared_ptr<GrpcReply> reply);
+  // One more message of the answer. Not ok if the client has left too many unread.
+  Status Send(GrpcCall* call, std::shared_ptr<GrpcReply> reply);
   // After the messages sent so far: the end of the call, good (0) or not.
   void Finish(GrpcCall* call, int status, std::string text);
 
@@ -56,10 +58,14 @@ class GrpcConnection {
 
  private:
   struct Callbacks;
+  bool Fill();
+  void Linger();
+  void OnPong();
   void BeginCall(int32_t stream_id);
   void ReadHeader(GrpcCall* call, std::string_view name, std::string_view value);
   void CheckHeaders(GrpcCall* call);
   void ReadData(GrpcCall* call, const uint8_t* data, size_t size);
+  Status TakeMessage(const std::shared_ptr<GrpcCall>& call, const ReceivedMessage& message);
   void EndRequest(GrpcCall* call);
   void CloseCall(int32_t stream_id);
   void Refuse(GrpcCall* call, Status status);
@@ -72,6 +78,9 @@ class GrpcConnection {
   const GrpcService& service_;
   nghttp2_session* session_ = nullptr;
   SendQueue out_;
+  bool is_draining_ = false;
+  bool is_lingering_ = false;  // all is said; what is left is to wait for the client to close, too
+  size_t discarded_ = 0;       // what it has sent in the meantime
   std::unordered_map<int32_t, std::shared_ptr<GrpcCall>> calls_;  // by stream
 };
 

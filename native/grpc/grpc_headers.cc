@@ -38,16 +38,24 @@ GrpcCompression ParseGrpcEncoding(std::string_view value) {
   return GrpcCompression::kUnknown;
 }
 
+bool IsGrpc(std::string_view content_type) {
+  constexpr std::string_view kGrpc = "application/grpc";
+  if (!content_type.starts_with(kGrpc)) return false;
+  return content_type.size() == kGrpc.size() || content_type[kGrpc.size()] == '+' || content_type[kGrpc.size()] == ';';
+}
+
 std::string EncodeGrpcMessage(std::string_view text) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   std::string encoded;
   encoded.reserve(text.size());
-  for (const char c : text) {
-    if (c >= ' ' && c <= '~' && c != '%') {
-      encoded.push_back(c);
+  for (size_t i = 0; i < text.size(); i++) {
+    const bool is_plain =
+        (text[i] > ' ' && text[i] <= '~' && text[i] != '%') || (text[i] == ' ' && i > 0 && i + 1 < text.size());
+    if (is_plain) {
+      encoded.push_back(text[i]);
       continue;
     }
-    const auto byte = static_cast<uint8_t>(c);
+    const auto byte = static_cast<uint8_t>(text[i]);
     encoded.push_back('%');
     encoded.push_back(kDigits[byte >> 4]);
     encoded.push_back(kDigits[byte & 15]);

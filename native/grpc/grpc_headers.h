@@ -15,7 +15,11 @@ double ParseGrpcTimeout(std::string_view value);
 
 GrpcCompression ParseGrpcEncoding(std::string_view value);
 
-// `grpc-message`: UTF-8 with everything but printable ASCII, and `%`, percent-encoded.
+// Whether a content-type is gRPC's: `application/grpc`, perhaps with a subtype or parameters. gRPC-Web is not.
+bool IsGrpc(std::string_view content_type);
+
+// `grpc-message`: UTF-8 with everything but printable ASCII, `%`, and spaces at either end percent-encoded: HTTP/2
+// wants no field value with white space there (RFC 9113, section 8.2.1).
 std::string EncodeGrpcMessage(std::string_view text);
 
 // A list of headers for nghttp2. The strings must stay as they are until nghttp2 has sent them, or be copied by it.

@@ -40,10 +40,6 @@ GrpcInbox::~GrpcInbox() {
   napi_async_destroy(env_, context_);
 }
 
-void GrpcInbox::Introduce(const std::shared_ptr<GrpcCall>& call) {
-  if (call->id == GrpcCall::kNoId) calls_.Add(call);
-}
-
 bool GrpcInbox::AddMessage(const std::shared_ptr<GrpcCall>& call, const ReceivedMessage& message) {
   MessageBuffer* buffer = message.buffer;
   size_t offset = 0;
@@ -56,22 +52,20 @@ bool GrpcInbox::AddMessage(const std::shared_ptr<GrpcCall>& call, const Received
     if (!buffer) return false;
     std::memcpy(buffer->data, message.data, message.size);
   }
-  Introduce(call);
+  const bool is_first = call->id == GrpcCall::kNoId;
+  if (is_first) calls_.Add(call);
   const GrpcCompression compression = message.compressed ? call->compression : GrpcCompression::kIdentity;
-  events_.push_back({GrpcEventKind::kMessage, call->id, call->method->index, call->millis_left, buffer, offset,
-                     message.size, compression});
+  events_.push_back({is_first ? GrpcEventKind::kFirstMessage : GrpcEventKind::kMessage, call->id, call->method->index,
+                     is_first ? call->millis_left() : 0, buffer, offset, message.size, compression});
   return true;
 }
 
-void GrpcInbox::AddEnd(const std::shared_ptr<GrpcCall>& call) {
-  Introduce(call);
-  events_.push_back({GrpcEventKind::kEnd, call->id, call->method->index, call->millis_left, nullptr, 0, 0,
-                     GrpcCompression::kIdentity});
-}
+void GrpcInbox::AddEnd(const GrpcCall& call) { Add(GrpcEventKind::kEnd, call); }
 
-void GrpcInbox::AddCancelled(const GrpcCall& call) {
-  events_.push_back({GrpcEventKind::kCancelled, call.id, call.method->index, call.millis_left, nullptr, 0, 0,
-                     GrpcCompression::kIdentity});
+void GrpcInbox::AddCancelled(const GrpcCall& call) { Add(GrpcEventKind::kCancelled, call); }
+
+void GrpcInbox::Add(GrpcEventKind kind, const GrpcCall& call) {
+  events_.push_back({kind, call.id, call.method->index, 0, nullptr, 0, 0, GrpcCompression::kIdentity});
 }
 
 void GrpcInbox::Deliver() {

@@ -1,7 +1,7 @@
 // What has come in, on its way to JavaScript: one callback for all that a read of a socket has brought.
 //
 // The mailbox is a Float64Array of records of eight words:
-//   0 kind (GrpcEventKind)   1 call   2 method   3 milliseconds left (Infinity: no deadline)
+//   0 kind (GrpcEventKind)   1 call   2 method   3 of a first message: milliseconds left (Infinity: no deadline)
 //   4 the message's buffer in the list of buffers   5 its first byte there   6 its length
 //   7 its compression (GrpcCompression), 0 for one that is not compressed
 // Buffer 0 is the inbox' own, for small messages. All memory is lent for the duration of the callback.
@@ -16,7 +16,8 @@
 
 namespace tensorgate {
 
-enum class GrpcEventKind { kMessage = 0, kEnd = 1, kCancelled = 2 };
+// A call that JavaScript has ended already may still have records on their way: only kFirstMessage opens one.
+enum class GrpcEventKind { kFirstMessage = 0, kMessage = 1, kEnd = 2, kCancelled = 3 };
 
 // Of the loop's thread.
 class GrpcInbox {
@@ -32,8 +33,8 @@ class GrpcInbox {
 
   // A message of the call, whose memory is taken over or copied. False when there is no memory for it.
   bool AddMessage(const std::shared_ptr<GrpcCall>& call, const ReceivedMessage& message);
-  // The client has sent all it will send.
-  void AddEnd(const std::shared_ptr<GrpcCall>& call);
+  // The client has sent all it will send; for calls that JavaScript knows of.
+  void AddEnd(const GrpcCall& call);
   // The call is over before its time; for calls that JavaScript knows of.
   void AddCancelled(const GrpcCall& call);
 
@@ -52,7 +53,7 @@ class GrpcInbox {
     size_t size;
     GrpcCompression compression;
   };
-  void Introduce(const std::shared_ptr<GrpcCall>& call);
+  void Add(GrpcEventKind kind, const GrpcCall& call);
   void Tell(size_t begin, size_t count);
 
   napi_env env_;

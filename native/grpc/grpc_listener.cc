@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kReadSize = 256 * 1024;
 // One connection after the other: a client that sends without end must not starve the others.
 constexpr int kMostReads = 4;
+constexpr int kMostAccepts = 64;
 
 class HandleScope {
  public:
@@ -46,6 +47,14 @@ GrpcListener::GrpcListener(napi_env env, napi_value mailbox, napi_value list, na
   napi_get_uv_event_loop(env, &loop_);
 }
 
+// An environment that ends takes it along with its connections, whose messages lie in JavaScript's memory.
+GrpcListener::~GrpcListener() {
+  const HandleScope scope(env_);
+  flush_hook_.reset();
+  dirty_.clear();
+  clients_.clear();
+}
+
 int GrpcListener::Register(const std::string& path, bool is_dialogue) {
   const int index = static_cast<int>(service_.methods.size());
   service_.methods.emplace(path, GrpcMethod{index, is_dialogue});
@@ -59,14 +68,21 @@ int GrpcListener::Listen(const std::string& address, int port, Status* status) {
   const auto on_event = [weak = weak_from_this(), socket = socket.get()](int) {
     if (const auto self = weak.lock()) self->Accept(socket);
   };
-  socket_watchers_.push_back(std::make_unique<FdWatcher>(loop_, socket->fd(), on_event));
-  socket_watchers_.back()->Watch(UV_READABLE);
+  auto watcher = std::make_unique<FdWatcher>(loop_, socket->fd(), on_event);
+  if (!watcher->ok()) {
+    *status = {code::kUnavailable, "the socket cannot be watched"};
+    return 0;
+  }
+  watcher->Watch(UV_READABLE);
+  socket_watchers_.push_back(std::move(watcher));
   sockets_.push_back(std::move(socket));
   return sockets_.back()->port();
 }
 
 void GrpcListener::Accept(ListenSocket* socket) {
-  for (int fd = socket->Accept(); fd >= 0; fd = socket->Accept()) {
+  for (int i = 0; i < kMostAccepts; i++) {
+    const int fd = socket->Accept();
+    if (fd < 0) return;
     auto client = std::make_shared<Client>();
     client->connection = std::make_unique<GrpcConnection>(fd, service_);
     const auto on_event = [weak = weak_from_this(), weak_client = std::weak_ptr(client)](int events) {
@@ -75,6 +91,7 @@ void GrpcListener::Accept(ListenSocket* socket) {
       if (self && locked) self->OnSocket(locked, events);
     };
     client->watcher = std::make_unique<FdWatcher>(loop_, fd, on_event);
+    if (!client->watcher->ok()) continue;
     client->watcher->Watch(UV_READABLE);
     clients_.emplace(client->connection.get(), client);
     MarkDirty(client);
@@ -116,11 +133,14 @@ void GrpcListener::FlushDirty() {
   if (dirty_.empty()) return;
   const HandleScope scope(env_);
   const auto keep = shared_from_this();
-  for (const auto& client : std::exchange(dirty_, {})) {
-    client->is_dirty = false;
-    if (client->connection) Flush(client);
+  // What JavaScript is told may have it answer: that must not wait until the loop wakes up again.
+  while (!dirty_.empty()) {
+    for (const auto& client : std::exchange(dirty_, {})) {
+      client->is_dirty = false;
+      if (client->connection) Flush(client);
+    }
+    inbox_.Deliver();
   }
-  inbox_.Deliver();
 }
 
 void GrpcListener::Flush(const std::shared_ptr<Client>& client) {
@@ -140,11 +160,11 @@ void GrpcListener::Drop(const std::shared_ptr<Client>& client) {
   client->connection.reset();
 }
 
-void GrpcListener::Send(uint32_t call_id, const uint8_t* data, size_t size) {
+Status GrpcListener::Send(uint32_t call_id, const uint8_t* data, size_t size) {
   const auto call = inbox_.calls().Find(call_id);
-  if (!call || !call->connection) return;
-  call->connection->Send(call.get(), NewReply(data, size));
+  if (!call || !call->connection) return {};
   MarkDirty(call->connection);
+  return call->connection->Send(call.get(), NewReply(data, size));
 }
 
 void GrpcListener::Finish(uint32_t call_id, int status, std::string text) {

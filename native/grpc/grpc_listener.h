@@ -21,6 +21,7 @@ class GrpcListener : public std::enable_shared_from_this<GrpcListener> {
   // The inbox' arguments, the longest request message, and the text that refuses a longer one.
   GrpcListener(napi_env env, napi_value mailbox, napi_value list, napi_value callback, size_t most_message_bytes,
                std::string too_long);
+  ~GrpcListener();
   GrpcListener(const GrpcListener&) = delete;
   GrpcListener& operator=(const GrpcListener&) = delete;
 
@@ -31,8 +32,8 @@ class GrpcListener : public std::enable_shared_from_this<GrpcListener> {
   int Listen(const std::string& address, int port, Status* status);
 
   // `size` bytes copied from `data` as the next message of the call; nothing happens if its client has gone. Throws
-  // std::bad_alloc.
-  void Send(uint32_t call, const uint8_t* data, size_t size);
+  // std::bad_alloc; not ok if the client has left too many unread.
+  Status Send(uint32_t call, const uint8_t* data, size_t size);
   // Ends the call: its number may be given again from here on.
   void Finish(uint32_t call, int status, std::string text);
 

@@ -30,6 +30,19 @@ std::unique_ptr<addrinfo, void (*)(addrinfo*)> Resolve(const std::string& addres
   return {found, freeaddrinfo};
 }
 
+// A client whose machine has gone without a word is found out by the system, within four minutes.
+void Prepare(int fd) {
+  constexpr int kYes = 1;
+  constexpr int kIdleSeconds = 120;
+  constexpr int kIntervalSeconds = 30;
+  constexpr int kProbes = 4;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kYes, sizeof(kYes));
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &kYes, sizeof(kYes));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleSeconds, sizeof(kIdleSeconds));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kIntervalSeconds, sizeof(kIntervalSeconds));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof(kProbes));
+}
+
 int PortOf(int fd) {
   sockaddr_storage name{};
   socklen_t size = sizeof(name);
@@ -70,7 +83,7 @@ ListenSocket::~ListenSocket() {
 }
 
 int ListenSocket::Accept() {
-  constexpr int kYes = 1;
+  if (spare_fd_ < 0) spare_fd_ = OpenSpare();
   int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
     close(spare_fd_);
@@ -79,7 +92,7 @@ int ListenSocket::Accept() {
     spare_fd_ = OpenSpare();
     return -1;
   }
-  if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kYes, sizeof(kYes));
+  if (fd >= 0) Prepare(fd);
   return fd;
 }
 

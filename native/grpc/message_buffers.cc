@@ -22,14 +22,21 @@ MessageBuffers::~MessageBuffers() { napi_delete_reference(env_, list_); }
 MessageBuffer* MessageBuffers::Take(size_t size) {
   const size_t capacity = std::bit_ceil(std::max(size, kSmallest));
   auto& idle = idle_[std::countr_zero(capacity)];
-  if (idle.empty()) return Make(capacity);
-  MessageBuffer* buffer = idle.back();
-  idle.pop_back();
-  idle_bytes_ -= capacity;
+  MessageBuffer* buffer = nullptr;
+  if (idle.empty()) {
+    buffer = Make(capacity);
+    if (!buffer) return nullptr;
+  } else {
+    buffer = idle.back();
+    idle.pop_back();
+    idle_bytes_ -= capacity;
+  }
+  lent_bytes_ += capacity;
   return buffer;
 }
 
 void MessageBuffers::Give(MessageBuffer* buffer) {
+  lent_bytes_ -= buffer->capacity;
   if (buffer->capacity > kLargestKept || idle_bytes_ + buffer->capacity > kMostIdleBytes) return Drop(buffer);
   idle_[std::countr_zero(buffer->capacity)].push_back(buffer);
   idle_bytes_ += buffer->capacity;

@@ -33,6 +33,9 @@ class MessageBuffers {
   // Takes back what Take() gave; nobody may read it any more. Needs a handle scope.
   void Give(MessageBuffer* buffer);
 
+  // What is lent at the moment.
+  size_t lent_bytes() const { return lent_bytes_; }
+
  private:
   MessageBuffer* Make(size_t capacity);
   void Drop(MessageBuffer* buffer);
@@ -43,6 +46,7 @@ class MessageBuffers {
   std::vector<uint32_t> free_indexes_;                // of buffers that were dropped
   std::array<std::vector<MessageBuffer*>, 64> idle_;  // by the logarithm of their capacity
   size_t idle_bytes_ = 0;
+  size_t lent_bytes_ = 0;
 };
 
 }  // namespace tensorgate

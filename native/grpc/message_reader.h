@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 
+#include "../slab.h"
 #include "message_buffers.h"
 
 namespace tensorgate {
@@ -18,8 +20,9 @@ struct ReceivedMessage {
 };
 
 // gRPC over HTTP/2, "Length-Prefixed-Message": a byte that tells whether it is compressed, four with the length, big
-// endian, then the message. Holds no more memory than has been announced, and beyond kTrusted no more than twice what
-// has come.
+// endian, then the message. Holds no more memory than has been announced, and, where it does not trust that (Trusted()
+// in message_reader.cc), no more than twice what has come. What has come counts against the process' budget for tensors
+// until the message is complete: clients that send many messages by half cannot use up the memory.
 class MessageReader {
  public:
   enum class Outcome { kOk, kTooLong, kNoMemory, kMalformed };
@@ -36,12 +39,16 @@ class MessageReader {
 
  private:
   Outcome Reserve(MessageBuffers* buffers, size_t needed);
+  bool Count(size_t needed);
+  MessageBuffer* Release();
 
   uint8_t prefix_[5];
   size_t prefix_size_ = 0;
   size_t length_ = 0;    // of the message, once the prefix is complete
   size_t received_ = 0;  // of these, in buffer_
   MessageBuffer* buffer_ = nullptr;
+  std::unique_ptr<MemoryReservation> counted_;
+  size_t counted_bytes_ = 0;
 };
 
 }  // namespace tensorgate

@@ -47,8 +47,8 @@ struct nghttp2_data_provider {
   nghttp2_data_source_read_callback read_callback;
 };
 
-enum { NGHTTP2_DATA = 0, NGHTTP2_HEADERS = 1 };
-enum { NGHTTP2_FLAG_NONE = 0, NGHTTP2_FLAG_END_STREAM = 1 };
+enum { NGHTTP2_DATA = 0, NGHTTP2_HEADERS = 1, NGHTTP2_PING = 6 };
+enum { NGHTTP2_FLAG_NONE = 0, NGHTTP2_FLAG_END_STREAM = 1, NGHTTP2_FLAG_ACK = 1 };
 enum { NGHTTP2_NV_FLAG_NO_COPY_NAME = 2, NGHTTP2_NV_FLAG_NO_COPY_VALUE = 4 };
 enum { NGHTTP2_DATA_FLAG_EOF = 1, NGHTTP2_DATA_FLAG_NO_END_STREAM = 2, NGHTTP2_DATA_FLAG_NO_COPY = 4 };
 enum {
@@ -58,7 +58,12 @@ enum {
   NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE = 6,
 };
 enum { NGHTTP2_NO_ERROR = 0, NGHTTP2_INTERNAL_ERROR = 2, NGHTTP2_CANCEL = 8, NGHTTP2_ENHANCE_YOUR_CALM = 11 };
-enum { NGHTTP2_ERR_DEFERRED = -508, NGHTTP2_ERR_CALLBACK_FAILURE = -902 };
+enum {
+  NGHTTP2_ERR_DEFERRED = -508,
+  NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE = -521,
+  NGHTTP2_ERR_PAUSE = -526,
+  NGHTTP2_ERR_CALLBACK_FAILURE = -902,
+};
 
 using nghttp2_on_frame_callback = int (*)(nghttp2_session*, const nghttp2_frame*, void* user_data);
 using nghttp2_on_header_callback = int (*)(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t namelen,
@@ -74,6 +79,7 @@ int nghttp2_session_callbacks_new(nghttp2_session_callbacks**);
 void nghttp2_session_callbacks_del(nghttp2_session_callbacks*);
 void nghttp2_session_callbacks_set_on_begin_headers_callback(nghttp2_session_callbacks*, nghttp2_on_frame_callback);
 void nghttp2_session_callbacks_set_on_header_callback(nghttp2_session_callbacks*, nghttp2_on_header_callback);
+void nghttp2_session_callbacks_set_on_invalid_header_callback(nghttp2_session_callbacks*, nghttp2_on_header_callback);
 void nghttp2_session_callbacks_set_on_frame_recv_callback(nghttp2_session_callbacks*, nghttp2_on_frame_callback);
 void nghttp2_session_callbacks_set_on_frame_send_callback(nghttp2_session_callbacks*, nghttp2_on_frame_callback);
 void nghttp2_session_callbacks_set_on_data_chunk_recv_callback(nghttp2_session_callbacks*,
@@ -82,7 +88,12 @@ void nghttp2_session_callbacks_set_on_stream_close_callback(nghttp2_session_call
                                                             nghttp2_on_stream_close_callback);
 void nghttp2_session_callbacks_set_send_data_callback(nghttp2_session_callbacks*, nghttp2_send_data_callback);
 
-int nghttp2_session_server_new(nghttp2_session**, const nghttp2_session_callbacks*, void* user_data);
+int nghttp2_option_new(nghttp2_option**);
+void nghttp2_option_set_no_closed_streams(nghttp2_option*, int yes);
+void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option*, uint64_t burst, uint64_t per_second);
+
+int nghttp2_session_server_new2(nghttp2_session**, const nghttp2_session_callbacks*, void* user_data,
+                                const nghttp2_option*);
 void nghttp2_session_del(nghttp2_session*);
 ssize_t nghttp2_session_mem_recv(nghttp2_session*, const uint8_t* data, size_t length);
 ssize_t nghttp2_session_mem_send(nghttp2_session*, const uint8_t** data);
@@ -93,9 +104,14 @@ int nghttp2_session_set_stream_user_data(nghttp2_session*, int32_t stream_id, vo
 void* nghttp2_session_get_stream_user_data(nghttp2_session*, int32_t stream_id);
 int nghttp2_session_resume_data(nghttp2_session*, int32_t stream_id);
 int nghttp2_session_terminate_session(nghttp2_session*, uint32_t error_code);
+int32_t nghttp2_session_get_last_proc_stream_id(nghttp2_session*);
+size_t nghttp2_session_get_outbound_queue_size(nghttp2_session*);
 
 int nghttp2_submit_settings(nghttp2_session*, uint8_t flags, const nghttp2_settings_entry*, size_t count);
 int nghttp2_submit_shutdown_notice(nghttp2_session*);
+int nghttp2_submit_ping(nghttp2_session*, uint8_t flags, const uint8_t* opaque);
+int nghttp2_submit_goaway(nghttp2_session*, uint8_t flags, int32_t last_stream_id, uint32_t error_code,
+                          const uint8_t* opaque, size_t size);
 int nghttp2_submit_response(nghttp2_session*, int32_t stream_id, const nghttp2_nv*, size_t count,
                             const nghttp2_data_provider*);
 int nghttp2_submit_trailer(nghttp2_session*, int32_t stream_id, const nghttp2_nv*, size_t count);

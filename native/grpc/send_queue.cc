@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -45,23 +46,39 @@ SendQueue::Outcome SendQueue::Flush(int fd) {
 
 void SendQueue::Drop(size_t written) {
   constexpr size_t kMostKept = 64 * 1024;
+  constexpr size_t kMostDone = 256;
   size_ -= written;
   while (written > 0) {
     Piece& piece = pieces_[first_];
     if (written < piece.size) {
       piece.offset += written;
       piece.size -= written;
-      return;
+      break;
     }
     written -= piece.size;
     piece.owner.reset();
     first_++;
   }
-  if (size_ > 0) return;
+  if (size_ > 0) {
+    if (first_ >= kMostDone || small_.size() > 2 * size_ + kMostKept) Compact();
+    return;
+  }
   pieces_.clear();
   first_ = 0;
   small_.clear();
   if (small_.capacity() > kMostKept) small_.shrink_to_fit();
+}
+
+// A client that always has more to read than it takes never lets the queue run empty: what is done with must go anyway.
+void SendQueue::Compact() {
+  pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<ptrdiff_t>(first_));
+  first_ = 0;
+  size_t done = small_.size();
+  for (const Piece& piece : pieces_)
+    if (!piece.owner) done = std::min(done, piece.offset);
+  small_.erase(small_.begin(), small_.begin() + static_cast<ptrdiff_t>(done));
+  for (Piece& piece : pieces_)
+    if (!piece.owner) piece.offset -= done;
 }
 
 }  // namespace tensorgate

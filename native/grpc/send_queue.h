@@ -31,6 +31,7 @@ class SendQueue {
     std::shared_ptr<const void> owner;
   };
   void Drop(size_t written);
+  void Compact();
 
   std::vector<uint8_t> small_;
   std::vector<Piece> pieces_;

@@ -89,11 +89,10 @@ export class NativeGrpcListener implements GrpcListener {
     const { host, port } = this.#options;
     try {
       const addresses = isIP(host) ? [host] : (await lookup(host, { all: true })).map(({ address }) => address);
-      let bound = port;
-      for (const address of addresses) bound = grpcBinding.grpcListen(this.#id, address, bound);
-      return bound;
+      if (this.#draining) throw beingClosed(this.#options);
+      return this.#bind(new Set(addresses), port);
     } catch (error) {
-      throw cannotBind(this.#options, error as Error);
+      throw error instanceof ServingError ? error : cannotBind(this.#options, error as Error);
     }
   }
 
@@ -116,6 +115,24 @@ export class NativeGrpcListener implements GrpcListener {
     grpcBinding.grpcClose(this.#id);
   }
 
+  /** All of a name's addresses get the same port. A machine need not have all of them: localhost may be ::1, too. */
+  #bind(addresses: Iterable<string>, port: number): number {
+    let bound = port;
+    let open = 0;
+    let missing: unknown;
+    for (const address of addresses) {
+      try {
+        bound = grpcBinding.grpcListen(this.#id, address, bound);
+        open++;
+      } catch (error) {
+        if (!isNotHere(error)) throw error;
+        missing = error;
+      }
+    }
+    if (open === 0) throw missing;
+    return bound;
+  }
+
   #add(path: string, method: Method): void {
     if (this.#paths.has(path)) throw registeredTwice(path);
     this.#paths.add(path);
@@ -127,9 +144,11 @@ export class NativeGrpcListener implements GrpcListener {
     for (let word = 0; word < records * GRPC_RECORD_WORDS; word += GRPC_RECORD_WORDS) {
       const kind = this.#word(word);
       const call = this.#calls[this.#word(word + 1)];
-      if (kind === GrpcEvent.MESSAGE) this.#onMessage(word, call ?? this.#open(word));
-      else if (kind === GrpcEvent.END) (call ?? this.#open(word)).end();
-      else call?.gone();
+      if (kind === GrpcEvent.FIRST_MESSAGE) this.#onMessage(word, this.#open(word));
+      else if (call === undefined) continue;
+      else if (kind === GrpcEvent.MESSAGE) this.#onMessage(word, call);
+      else if (kind === GrpcEvent.END) call.end();
+      else call.gone();
     }
   }
 
@@ -146,6 +165,10 @@ export class NativeGrpcListener implements GrpcListener {
   }
 
   #onMessage(word: number, call: NativeCall): void {
+    if (this.#draining && call.isStream) {
+      call.end(stopping());
+      return;
+    }
     const { onMessage, isDialogue } = this.#methods[this.#word(word + 2)] as Method;
     const start = this.#word(word + 5);
     const message = (this.#buffers[this.#word(word + 4)] as Uint8Array).subarray(start, start + this.#word(word + 6));
@@ -154,10 +177,14 @@ export class NativeGrpcListener implements GrpcListener {
     else if (isDialogue) run((bytes) => onMessage(decompress(compression, bytes), call), message, call);
     else
       decompressSoon(compression, message, this.#maxMessageBytes).then(
-        (bytes) => run(onMessage, bytes, call),
+        (bytes) => call.isOver || run(onMessage, bytes, call),
         call.fail,
       );
   }
+}
+
+function isNotHere(error: unknown): boolean {
+  return /cannot assign requested address|address family not supported/i.test((error as Error).message);
 }
 
 function run(onMessage: OnMessage, message: Uint8Array, call: NativeCall): void {
@@ -195,12 +222,21 @@ class NativeCall implements UnaryCall, ReplyStream {
   }
 
   send(message: Uint8Array): void {
-    if (!this.#over) grpcBinding.grpcSend(this.#owner.listener, this.#number, message);
+    if (this.#over) return;
+    try {
+      grpcBinding.grpcSend(this.#owner.listener, this.#number, message);
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#over;
   }
 
   end(error?: unknown): void {
-    const { code, details } = error === undefined ? { code: Code.OK, details: '' } : this.#owner.toStatus(error);
     if (!this.#finish()) return;
+    const { code, details } = error === undefined ? { code: Code.OK, details: '' } : this.#owner.toStatus(error);
     grpcBinding.grpcFinish(this.#owner.listener, this.#number, code, details);
     if (this.isStream) this.cancellation.cancel();
   }

@@ -9,14 +9,15 @@ export type GrpcListenerId = number & { readonly __grpcListener: unique symbol }
 /** Words of a record in the mailbox; their meaning: native/grpc/grpc_inbox.h. */
 export const GRPC_RECORD_WORDS = 8;
 
-/** What a record tells. */
+/** What a record tells. All but the first message may come for a call that was finished a moment ago. */
 export const GrpcEvent = {
-  /** A message; the first one of a call makes it known. */
-  MESSAGE: 0,
+  /** The first message of a call, which makes it known. */
+  FIRST_MESSAGE: 0,
+  MESSAGE: 1,
   /** The client of a dialogue has sent all it will send. */
-  END: 1,
+  END: 2,
   /** The client has cancelled, or gone. The call must still be finished, for its number's sake. */
-  CANCELLED: 2,
+  CANCELLED: 3,
 } as const;
 
 /** How a message is compressed. */
@@ -40,11 +41,14 @@ export interface GrpcBinding {
   grpcRegister(listener: GrpcListenerId, path: string, isDialogue: boolean): number;
   /** `address`: numeric. Returns the port. Throws with the system's reason. */
   grpcListen(listener: GrpcListenerId, address: string, port: number): number;
-  /** Sends one message; its bytes have been copied on return. In vain, but no error, once the client has gone. Throws. */
+  /**
+   * Sends one message; its bytes have been copied on return. In vain, but no error, once the client has gone. Throws
+   * RESOURCE_EXHAUSTED if there is no memory, or if the client of a dialogue does not read its answers.
+   */
   grpcSend(listener: GrpcListenerId, call: number, message: Uint8Array): void;
   /** Ends a call, good (code 0, no text) or not. Its number may be given again from here on. Once per call. */
   grpcFinish(listener: GrpcListenerId, call: number, code: number, text: string): void;
-  /** The last message and the good end in one. */
+  /** The last message and the good end in one; without memory for it, the end is RESOURCE_EXHAUSTED. */
   grpcReply(listener: GrpcListenerId, call: number, message: Uint8Array): void;
   /** Takes no more connections and has clients start no more calls. */
   grpcDrain(listener: GrpcListenerId): void;

@@ -1,6 +1,5 @@
 /** The gRPC door: TensorFlow Serving's PredictionService and ModelService, health checks, reflection. */
 import type { Api } from '../../api/api.js';
-import { Code, ServingError } from '../../errors.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import {
@@ -64,10 +63,4 @@ function registerModelService(listener: GrpcListener, api: Api): void {
 
 function answering(method: AnsweringMethod): UnaryMethod {
   return async (message, call) => call.reply(await method(message, call));
-}
-
-function unimplemented(text: string): UnaryMethod {
-  return () => {
-    throw new ServingError(Code.UNIMPLEMENTED, text);
-  };
 }
