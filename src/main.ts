@@ -9,11 +9,12 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
+import { checkFlags } from './check-flags.js';
 import type { MonitoredModel } from './core/file-system-source.js';
 import { findVersionFolders } from './core/version-folders.js';
 import { selectVersions } from './core/version-policy.js';
 import { codeName, invalidArgument, notFound, toServingError } from './errors.js';
-import { type CommandLine, type Flags, parseFlags } from './flags.js';
+import { type CommandLine, describeUnknown, describeWithoutEffect, type Flags, parseFlags } from './flags.js';
 import { formatHelp } from './flags-help.js';
 import { findLibtensorflow } from './libtensorflow.js';
 import { log, setLogLevel } from './log.js';
@@ -26,6 +27,9 @@ import { VERSION } from './version.js';
  */
 setFlagsFromString('--heap-growing-percent=200');
 
+/** tensorflow_model_server's status for flags that it cannot read and for start errors (-1). */
+const START_ERROR_STATUS = 255;
+
 /** How long models may take to be unloaded once nobody waits for an answer any more. */
 const STOP_LIMIT_MILLIS = 1000;
 
@@ -33,12 +37,27 @@ const FLAG_OF_DOOR = { grpc: 'port', rest: 'rest_api_port', graphpipe: 'graphpip
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'inspect') return inspect(args.slice(1));
-  const commandLine = parseFlags(args);
-  const { flags } = commandLine;
+  const commandLine = readCommandLine(args);
+  const { flags, given, unknown } = commandLine;
   setLogLevel(flags.logLevel);
   if (flags.help) return print(formatHelp());
   if (flags.version) return printVersion(flags);
+  // As tensorflow_model_server does: reported with the usage, and started all the same.
+  if (unknown.length > 0) print(`${unknown.map(describeUnknown).join('\n')}\n${formatHelp()}`);
+  for (const text of describeWithoutEffect(given)) log.warn(text);
+  checkFlags(commandLine);
   await serve(commandLine);
+}
+
+/** Ends the process, with the usage on stdout, over a value of the wrong kind. */
+function readCommandLine(args: readonly string[]): CommandLine {
+  try {
+    return parseFlags(args);
+  } catch (error) {
+    process.stderr.write(`tensorgate: ${toServingError(error).message}\n`);
+    print(formatHelp());
+    process.exit(START_ERROR_STATUS);
+  }
 }
 
 function print(text: string): void {
@@ -64,7 +83,7 @@ async function newestVersionIn(directory: string): Promise<string> {
 async function printVersion(flags: Flags): Promise<void> {
   const { openTensorFlow } = await import('./workers/tensorflow.js');
   const library = openTensorFlow(await findLibtensorflow(flags.libtensorflowDir), Number.MAX_SAFE_INTEGER);
-  print(`tensorgate: ${VERSION}\nTensorFlow Library: ${library}\n`);
+  print(`TensorFlow ModelServer: ${VERSION}\nTensorFlow Library: ${library}\n`);
 }
 
 /** The model named by the flags, or the bundled ones. */
@@ -92,6 +111,7 @@ async function serve({ flags, given }: CommandLine): Promise<void> {
     graphpipeModel: flags.graphpipeModel || (bundled ? DEFAULT_BUNDLED_MODEL : flags.modelName),
     libtensorflow,
     isPortGiven: (door) => given.has(FLAG_OF_DOOR[door]),
+    isGiven: (flag) => given.has(flag),
   });
   stopOnSignals(server, flags.drainTimeoutSeconds * 1000, exitNow);
   const ports = await server.start();
@@ -151,8 +171,17 @@ async function within(millis: number, work: Promise<void>): Promise<boolean> {
   }
 }
 
-main(process.argv.slice(2)).catch((thrown: unknown) => {
+/** Start errors go where tensorflow_model_server prints them, and in its form. */
+function fail(args: readonly string[], thrown: unknown): never {
   const error = toServingError(thrown);
-  process.stderr.write(`tensorgate: ${codeName(error.code)}: ${error.message}\n`);
-  process.exit(1);
-});
+  const text = `${codeName(error.code)}: ${error.message}\n`;
+  if (args[0] === 'inspect') {
+    process.stderr.write(`tensorgate: ${text}`);
+    process.exit(1);
+  }
+  print(`Failed to start server. Error: ${text}`);
+  process.exit(START_ERROR_STATUS);
+}
+
+const args = process.argv.slice(2);
+main(args).catch((thrown: unknown) => fail(args, thrown));

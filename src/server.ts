@@ -2,6 +2,8 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Api } from './api/api.js';
 import { createApi } from './api/create-api.js';
+import { limitInFlight } from './api/in-flight-limit.js';
+import { isRestPortTaken } from './check-flags.js';
 import { FileSystemSource, type MonitoredModel } from './core/file-system-source.js';
 import { Manager } from './core/manager.js';
 import { ManagerState } from './core/servable-state.js';
@@ -10,10 +12,12 @@ import { createGraphPipeDoor } from './doors/graphpipe/index.js';
 import { createGrpcDoor } from './doors/grpc/index.js';
 import { createRestDoor } from './doors/rest/index.js';
 import { Code, ServingError, toServingError } from './errors.js';
-import type { Flags } from './flags.js';
+import type { FlagName, Flags } from './flags.js';
+import { parseGrpcChannelArguments } from './grpc-channel-arguments.js';
 import { log } from './log.js';
 import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
+import { OutputFormat } from './tensor/predict-request.js';
 import { VERSION } from './version.js';
 import { WorkerPool } from './workers/pool.js';
 import { openTensorFlow } from './workers/tensorflow.js';
@@ -27,6 +31,8 @@ export interface ServerOptions {
   readonly libtensorflow: string;
   /** Whether a door's port was asked for: one that was not is left closed if its port is taken. */
   readonly isPortGiven: (door: DoorName) => boolean;
+  /** Whether a flag stood on the command line. */
+  readonly isGiven?: (flag: FlagName) => boolean;
 }
 
 export type DoorName = 'grpc' | 'rest' | 'graphpipe';
@@ -99,13 +105,14 @@ export class Server {
   }
 
   #loaderOptions(flags: Flags): SavedModelLoaderOptions {
-    const both = flags.tensorflowSessionParallelism;
+    const both = Math.max(0, flags.tensorflowSessionParallelism);
+    const intraOp = Math.max(0, flags.tensorflowIntraOpParallelism);
+    const interOp = Math.max(0, flags.tensorflowInterOpParallelism);
     return {
       tags: flags.savedModelTags.split(','),
-      parallelism: {
-        intraOp: flags.tensorflowIntraOpParallelism || both,
-        interOp: flags.tensorflowInterOpParallelism || both,
-      },
+      // A number for either pool wins over the one for both: the other pool is then automatic.
+      parallelism: intraOp > 0 || interOp > 0 ? { intraOp, interOp } : { intraOp: both, interOp: both },
+      gpuMemoryFraction: flags.perProcessGpuMemoryFraction,
       batching: flags.enableBatching,
       queue: this.#pool.queue,
     };
@@ -128,13 +135,14 @@ export class Server {
   }
 
   #createDoors(api: Api): void {
-    const { flags, graphpipeModel } = this.#options;
+    const { flags, graphpipeModel, isGiven = () => false } = this.#options;
     const { host, maxRequestBytes: maxBodyBytes, restApiTimeoutInMs: timeoutMillis } = flags;
-    if (flags.port !== 0) {
-      this.#doors.grpc = createGrpcDoor(api, { host, port: flags.port, maxMessageBytes: maxBodyBytes });
-    }
-    if (flags.restApiPort !== 0) {
-      this.#doors.rest = createRestDoor(api, { host, port: flags.restApiPort, maxBodyBytes, timeoutMillis });
+    if (flags.port !== 0 || flags.grpcSocketPath !== '') this.#doors.grpc = this.#createGrpcDoor(api);
+    if (isRestPortTaken(flags)) {
+      log.error(`--rest_api_port cannot be the same as --port: REST stays off, and gRPC has port ${flags.port}.`);
+    } else if (flags.restApiPort !== 0) {
+      const restHost = isGiven('host') ? host : '';
+      this.#doors.rest = createRestDoor(api, { host: restHost, port: flags.restApiPort, maxBodyBytes, timeoutMillis });
     }
     if (flags.graphpipePort !== 0) {
       this.#doors.graphpipe = createGraphPipeDoor(api, {
@@ -146,6 +154,19 @@ export class Server {
         timeoutMillis: timeoutMillis > 0 ? timeoutMillis : Number.POSITIVE_INFINITY,
       });
     }
+  }
+
+  #createGrpcDoor(api: Api): Door {
+    const { flags, isGiven = () => false } = this.#options;
+    const limited = isGiven('grpc_max_threads') && flags.grpcMaxThreads > 0;
+    return createGrpcDoor(limited ? limitInFlight(api, flags.grpcMaxThreads) : api, {
+      host: flags.host,
+      port: flags.port === 0 ? undefined : flags.port,
+      socketPath: flags.grpcSocketPath,
+      maxMessageBytes: flags.maxRequestBytes,
+      channelArguments: parseGrpcChannelArguments(flags.grpcChannelArguments),
+      outputFormat: flags.enableSerializationAsTensorContent ? OutputFormat.RAW : OutputFormat.TYPED_FIELDS,
+    });
   }
 
   #openDoors(): [DoorName, Door][] {

@@ -6,6 +6,7 @@ import * as grpc from '@grpc/grpc-js';
 import { Code, resourceExhausted, ServingError } from '../errors.js';
 import { Cancellation } from '../tensor/predict-request.js';
 import type { Door } from './door.js';
+import { takeOverSocket } from './grpc-socket.js';
 
 export interface CallContext {
   /** Milliseconds since the epoch after which the client does not wait any more; Infinity for none. */
@@ -38,8 +39,12 @@ export type DialogueMethod = (request: Uint8Array) => Uint8Array;
 
 export interface GrpcListenerOptions {
   readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
+  /** 0: any free port; undefined: no TCP. */
+  readonly port?: number | undefined;
+  /** Unix socket to listen on too; empty: none. */
+  readonly socketPath?: string;
+  /** Settings of the transport by gRPC's names; unknown ones do no harm. */
+  readonly channelArguments?: Readonly<Record<string, number | string>>;
   /** Longest request message accepted, after decompression. Default: 2^31 - 1, the most that protobuf can hold. */
   readonly maxMessageBytes?: number;
   /** Maps whatever a method threw. */
@@ -82,6 +87,7 @@ class GrpcJsListener implements GrpcListener {
     if (process.env.GRPC_VERBOSITY === undefined) grpc.setLogVerbosity(grpc.logVerbosity.NONE);
     // channelz must stay on: without it forceShutdown() of grpc-js 1.14 forgets the open connections.
     this.#server = new grpc.Server({
+      ...options.channelArguments,
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': -1,
       interceptors: [(_method, call) => this.#count(explainTooLarge(call, maxMessageBytes))],
@@ -122,8 +128,15 @@ class GrpcJsListener implements GrpcListener {
   }
 
   async listen(): Promise<number> {
-    const { host, port: wanted } = this.#options;
-    const address = `${host.includes(':') ? `[${host}]` : host}:${wanted}`;
+    const { host, port, socketPath = '' } = this.#options;
+    if (socketPath !== '') {
+      takeOverSocket(socketPath);
+      await this.#bind(`unix:${socketPath}`);
+    }
+    return port === undefined ? 0 : this.#bind(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+  }
+
+  #bind(address: string): Promise<number> {
     if (this.#draining) throw new ServingError(Code.UNAVAILABLE, `The gRPC door at ${address} is being closed.`);
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {

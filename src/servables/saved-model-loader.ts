@@ -13,6 +13,8 @@ export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
   readonly tags: readonly string[];
   readonly parallelism: SessionParallelism;
+  /** Share of the memory of each GPU; 0: as much as is needed. */
+  readonly gpuMemoryFraction?: number;
   /** Whether requests that wait together may share a run, where the signature allows it. */
   readonly batching: boolean;
   /** The queue of the device that the model is to run on. */
@@ -68,16 +70,17 @@ export class SavedModelLoader implements Loader<SavedModel> {
 
   /** The lean session where the graph allows it, else the general one. */
   async #loadSession(): Promise<LoadedSession> {
-    const { parallelism } = this.#options;
-    if (parallelism.interOp > 0) return this.#loadWith(generalSessionConfig(parallelism));
+    const { parallelism, gpuMemoryFraction = 0 } = this.#options;
+    const config = { ...parallelism, gpuMemoryFraction };
+    if (parallelism.interOp > 0) return this.#loadWith(generalSessionConfig(config));
     try {
-      const lean = await this.#loadWith(leanSessionConfig(parallelism));
+      const lean = await this.#loadWith(leanSessionConfig(config));
       if (!lean.hasV1ControlFlow) return lean;
       await binding.releaseSession(lean.id);
     } catch (error) {
       if (!REFUSED_BY_LEAN_EXECUTOR.test(String(error))) throw toServingError(error);
     }
-    return this.#loadWith(generalSessionConfig(parallelism));
+    return this.#loadWith(generalSessionConfig(config));
   }
 
   async #loadWith(config: Uint8Array): Promise<LoadedSession> {

@@ -5,6 +5,7 @@
 import { Code, ServingError } from '../../errors.js';
 import { DataType } from '../../tensor/dtype.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
+import { withStringContents } from './string-contents.js';
 import { TENSOR_CONTENT, typedFieldOf } from './typed-fields.js';
 
 /** The most that a protobuf message can hold. */
@@ -30,7 +31,8 @@ const SIGNATURE_NAME_TAG = tag(3);
  * The PredictResponse of the outputs, which must be in the given format. Throws RESOURCE_EXHAUSTED if it would be
  * longer than a protobuf message can be.
  */
-export function encodePredictResponse(outputs: Outputs, format: OutputFormat): Buffer {
+export function encodePredictResponse(given: Outputs, format: OutputFormat): Buffer {
+  const outputs = format === OutputFormat.RAW ? withStringContents(given) : given;
   const spec = modelSpecBytes(outputs);
   let size = 1 + varintSize(spec.length) + spec.length;
   for (let i = 0; i < outputs.count; i++) size += fieldSize(entrySize(outputs, i, format));
