@@ -43,7 +43,8 @@ export type Init<T> = T extends Uint8Array | bigint | number | string | boolean 
       ? readonly Init<E>[]
       : { readonly [K in keyof T]?: Init<T[K]> | undefined };
 
-type Message = Record<string, unknown>;
+/** A message whose type is known at run time only: its fields by name. */
+export type Message = Record<string, unknown>;
 
 const LENGTH_DELIMITED = 2;
 /** Groups and messages nested deeper than this are refused, as all of protobuf's own libraries do. */
@@ -97,7 +98,8 @@ function readMessage(
   return message;
 }
 
-function emptyMessage(type: MessageType<object>): Message {
+/** A message with nothing set: zero values, empty lists and maps, undefined where absence can be told. */
+export function emptyMessage(type: MessageType<object>): Message {
   const message: Message = {};
   for (const field of type.fields) message[field.name] = zeroOf(field);
   return message;
@@ -110,7 +112,8 @@ function zeroOf(field: Field): unknown {
   return zeroValue(field.type);
 }
 
-function zeroValue(type: Field['type']): unknown {
+/** What stands for a value that is absent, e.g. of a map's entry. */
+export function zeroValue(type: Field['type']): unknown {
   if (type === 'string') return '';
   if (type === 'bool') return false;
   if (type === 'bytes') return new Uint8Array(0);

@@ -141,6 +141,13 @@ export const Code = {
   DO_NOT_USE_RESERVED_FOR_FUTURE_EXPANSION_USE_DEFAULT_IN_SWITCH_INSTEAD_: 20,
 } as const;
 
+/** tensorflow.serving.ModelType */
+export const ModelType = {
+  MODEL_TYPE_UNSPECIFIED: 0,
+  TENSORFLOW: 1,
+  OTHER: 2,
+} as const;
+
 /** tensorflow.serving.ModelVersionStatus.State */
 export const ModelVersionStatus_State = {
   UNKNOWN: 0,
@@ -165,6 +172,30 @@ export const Any: MessageType<Any> = {
   ],
 };
 
+/** google.protobuf.BoolValue */
+export interface BoolValue {
+  readonly value: boolean;
+}
+
+export const BoolValue: MessageType<BoolValue> = {
+  name: 'google.protobuf.BoolValue',
+  fields: [
+    { name: 'value', number: 1, type: 'bool' },
+  ],
+};
+
+/** google.protobuf.Int32Value */
+export interface Int32Value {
+  readonly value: number;
+}
+
+export const Int32Value: MessageType<Int32Value> = {
+  name: 'google.protobuf.Int32Value',
+  fields: [
+    { name: 'value', number: 1, type: 'int32' },
+  ],
+};
+
 /** google.protobuf.Int64Value */
 export interface Int64Value {
   readonly value: bigint;
@@ -174,6 +205,18 @@ export const Int64Value: MessageType<Int64Value> = {
   name: 'google.protobuf.Int64Value',
   fields: [
     { name: 'value', number: 1, type: 'int64' },
+  ],
+};
+
+/** google.protobuf.StringValue */
+export interface StringValue {
+  readonly value: string;
+}
+
+export const StringValue: MessageType<StringValue> = {
+  name: 'google.protobuf.StringValue',
+  fields: [
+    { name: 'value', number: 1, type: 'string' },
   ],
 };
 
@@ -939,6 +982,82 @@ export const VariantTensorDataProto: MessageType<VariantTensorDataProto> = {
   ],
 };
 
+/** tensorflow.serving.BatchingParameters */
+export interface BatchingParameters {
+  readonly max_batch_size: Int64Value | undefined;
+  readonly batch_timeout_micros: Int64Value | undefined;
+  readonly max_enqueued_batches: Int64Value | undefined;
+  readonly num_batch_threads: Int64Value | undefined;
+  readonly thread_pool_name: StringValue | undefined;
+  readonly allowed_batch_sizes: readonly bigint[];
+  readonly pad_variable_length_inputs: boolean;
+  readonly enable_large_batch_splitting: BoolValue | undefined;
+  readonly max_execution_batch_size: Int64Value | undefined;
+}
+
+export const BatchingParameters: MessageType<BatchingParameters> = {
+  name: 'tensorflow.serving.BatchingParameters',
+  fields: [
+    { name: 'max_batch_size', number: 1, type: () => Int64Value },
+    { name: 'batch_timeout_micros', number: 2, type: () => Int64Value },
+    { name: 'max_enqueued_batches', number: 3, type: () => Int64Value },
+    { name: 'num_batch_threads', number: 4, type: () => Int64Value },
+    { name: 'thread_pool_name', number: 5, type: () => StringValue },
+    { name: 'allowed_batch_sizes', number: 6, type: 'int64', rule: 'repeated' },
+    { name: 'pad_variable_length_inputs', number: 7, type: 'bool' },
+    { name: 'enable_large_batch_splitting', number: 8, type: () => BoolValue },
+    { name: 'max_execution_batch_size', number: 9, type: () => Int64Value },
+  ],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy */
+export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy {
+  readonly latest: FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest | undefined;
+  readonly all: FileSystemStoragePathSourceConfig_ServableVersionPolicy_All | undefined;
+  readonly specific: FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific | undefined;
+}
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy',
+  fields: [
+    { name: 'latest', number: 100, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest, rule: 'optional', oneof: 'policy_choice' },
+    { name: 'all', number: 101, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy_All, rule: 'optional', oneof: 'policy_choice' },
+    { name: 'specific', number: 102, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific, rule: 'optional', oneof: 'policy_choice' },
+  ],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.All */
+export type FileSystemStoragePathSourceConfig_ServableVersionPolicy_All = Record<never, never>;
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy_All: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy_All> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.All',
+  fields: [],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Latest */
+export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest {
+  readonly num_versions: number;
+}
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy_Latest> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Latest',
+  fields: [
+    { name: 'num_versions', number: 1, type: 'uint32' },
+  ],
+};
+
+/** tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Specific */
+export interface FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific {
+  readonly versions: readonly bigint[];
+}
+
+export const FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific: MessageType<FileSystemStoragePathSourceConfig_ServableVersionPolicy_Specific> = {
+  name: 'tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Specific',
+  fields: [
+    { name: 'versions', number: 1, type: 'int64', rule: 'repeated' },
+  ],
+};
+
 /** tensorflow.serving.GetModelMetadataRequest */
 export interface GetModelMetadataRequest {
   readonly model_spec: ModelSpec | undefined;
@@ -991,6 +1110,100 @@ export const GetModelStatusResponse: MessageType<GetModelStatusResponse> = {
   ],
 };
 
+/** tensorflow.serving.LogCollectorConfig */
+export interface LogCollectorConfig {
+  readonly type: string;
+  readonly filename_prefix: string;
+}
+
+export const LogCollectorConfig: MessageType<LogCollectorConfig> = {
+  name: 'tensorflow.serving.LogCollectorConfig',
+  fields: [
+    { name: 'type', number: 1, type: 'string' },
+    { name: 'filename_prefix', number: 2, type: 'string' },
+  ],
+};
+
+/** tensorflow.serving.LoggingConfig */
+export interface LoggingConfig {
+  readonly log_collector_config: LogCollectorConfig | undefined;
+  readonly sampling_config: SamplingConfig | undefined;
+  readonly custom_logging_config: Any | undefined;
+}
+
+export const LoggingConfig: MessageType<LoggingConfig> = {
+  name: 'tensorflow.serving.LoggingConfig',
+  fields: [
+    { name: 'log_collector_config', number: 1, type: () => LogCollectorConfig },
+    { name: 'sampling_config', number: 2, type: () => SamplingConfig },
+    { name: 'custom_logging_config', number: 3, type: () => Any },
+  ],
+};
+
+/** tensorflow.serving.Metric */
+export interface Metric {
+  readonly name: string;
+  readonly int64_value_increase: bigint | undefined;
+}
+
+export const Metric: MessageType<Metric> = {
+  name: 'tensorflow.serving.Metric',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
+    { name: 'int64_value_increase', number: 2, type: 'int64', rule: 'optional', oneof: 'value_increase' },
+  ],
+};
+
+/** tensorflow.serving.ModelConfig */
+export interface ModelConfig {
+  readonly name: string;
+  readonly base_path: string;
+  readonly model_type: number;
+  readonly model_platform: string;
+  readonly logging_config: LoggingConfig | undefined;
+  readonly model_version_policy: FileSystemStoragePathSourceConfig_ServableVersionPolicy | undefined;
+  readonly version_labels: ReadonlyMap<string, bigint>;
+}
+
+export const ModelConfig: MessageType<ModelConfig> = {
+  name: 'tensorflow.serving.ModelConfig',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
+    { name: 'base_path', number: 2, type: 'string' },
+    { name: 'model_type', number: 3, type: ModelType },
+    { name: 'model_platform', number: 4, type: 'string' },
+    { name: 'logging_config', number: 6, type: () => LoggingConfig },
+    { name: 'model_version_policy', number: 7, type: () => FileSystemStoragePathSourceConfig_ServableVersionPolicy },
+    { name: 'version_labels', number: 8, type: 'int64', key: 'string' },
+  ],
+};
+
+/** tensorflow.serving.ModelConfigList */
+export interface ModelConfigList {
+  readonly config: readonly ModelConfig[];
+}
+
+export const ModelConfigList: MessageType<ModelConfigList> = {
+  name: 'tensorflow.serving.ModelConfigList',
+  fields: [
+    { name: 'config', number: 1, type: () => ModelConfig, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.ModelServerConfig */
+export interface ModelServerConfig {
+  readonly model_config_list: ModelConfigList | undefined;
+  readonly custom_model_config: Any | undefined;
+}
+
+export const ModelServerConfig: MessageType<ModelServerConfig> = {
+  name: 'tensorflow.serving.ModelServerConfig',
+  fields: [
+    { name: 'model_config_list', number: 1, type: () => ModelConfigList, rule: 'optional', oneof: 'config' },
+    { name: 'custom_model_config', number: 2, type: () => Any, rule: 'optional', oneof: 'config' },
+  ],
+};
+
 /** tensorflow.serving.ModelSpec */
 export interface ModelSpec {
   readonly name: string;
@@ -1025,6 +1238,174 @@ export const ModelVersionStatus: MessageType<ModelVersionStatus> = {
   ],
 };
 
+/** tensorflow.serving.ModelWarmupOptions */
+export interface ModelWarmupOptions {
+  readonly num_request_iterations: Int32Value | undefined;
+  readonly num_model_warmup_threads: Int32Value | undefined;
+}
+
+export const ModelWarmupOptions: MessageType<ModelWarmupOptions> = {
+  name: 'tensorflow.serving.ModelWarmupOptions',
+  fields: [
+    { name: 'num_request_iterations', number: 1, type: () => Int32Value },
+    { name: 'num_model_warmup_threads', number: 2, type: () => Int32Value },
+  ],
+};
+
+/** tensorflow.serving.MonitoringConfig */
+export interface MonitoringConfig {
+  readonly prometheus_config: PrometheusConfig | undefined;
+}
+
+export const MonitoringConfig: MessageType<MonitoringConfig> = {
+  name: 'tensorflow.serving.MonitoringConfig',
+  fields: [
+    { name: 'prometheus_config', number: 1, type: () => PrometheusConfig },
+  ],
+};
+
+/** tensorflow.serving.PlatformConfig */
+export interface PlatformConfig {
+  readonly source_adapter_config: Any | undefined;
+}
+
+export const PlatformConfig: MessageType<PlatformConfig> = {
+  name: 'tensorflow.serving.PlatformConfig',
+  fields: [
+    { name: 'source_adapter_config', number: 1, type: () => Any },
+  ],
+};
+
+/** tensorflow.serving.PlatformConfigMap */
+export interface PlatformConfigMap {
+  readonly platform_configs: ReadonlyMap<string, PlatformConfig>;
+}
+
+export const PlatformConfigMap: MessageType<PlatformConfigMap> = {
+  name: 'tensorflow.serving.PlatformConfigMap',
+  fields: [
+    { name: 'platform_configs', number: 1, type: () => PlatformConfig, key: 'string' },
+  ],
+};
+
+/** tensorflow.serving.PrometheusConfig */
+export interface PrometheusConfig {
+  readonly enable: boolean;
+  readonly path: string;
+}
+
+export const PrometheusConfig: MessageType<PrometheusConfig> = {
+  name: 'tensorflow.serving.PrometheusConfig',
+  fields: [
+    { name: 'enable', number: 1, type: 'bool' },
+    { name: 'path', number: 2, type: 'string' },
+  ],
+};
+
+/** tensorflow.serving.ReloadConfigRequest */
+export interface ReloadConfigRequest {
+  readonly config: ModelServerConfig | undefined;
+  readonly metric_names: readonly string[];
+}
+
+export const ReloadConfigRequest: MessageType<ReloadConfigRequest> = {
+  name: 'tensorflow.serving.ReloadConfigRequest',
+  fields: [
+    { name: 'config', number: 1, type: () => ModelServerConfig },
+    { name: 'metric_names', number: 2, type: 'string', rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.ReloadConfigResponse */
+export interface ReloadConfigResponse {
+  readonly status: StatusProto | undefined;
+  readonly metric: readonly Metric[];
+}
+
+export const ReloadConfigResponse: MessageType<ReloadConfigResponse> = {
+  name: 'tensorflow.serving.ReloadConfigResponse',
+  fields: [
+    { name: 'status', number: 1, type: () => StatusProto },
+    { name: 'metric', number: 2, type: () => Metric, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.serving.SSLConfig */
+export interface SSLConfig {
+  readonly server_key: string;
+  readonly server_cert: string;
+  readonly custom_ca: string;
+  readonly client_verify: boolean;
+}
+
+export const SSLConfig: MessageType<SSLConfig> = {
+  name: 'tensorflow.serving.SSLConfig',
+  fields: [
+    { name: 'server_key', number: 1, type: 'string' },
+    { name: 'server_cert', number: 2, type: 'string' },
+    { name: 'custom_ca', number: 3, type: 'string' },
+    { name: 'client_verify', number: 4, type: 'bool' },
+  ],
+};
+
+/** tensorflow.serving.SamplingConfig */
+export interface SamplingConfig {
+  readonly sampling_rate: number;
+}
+
+export const SamplingConfig: MessageType<SamplingConfig> = {
+  name: 'tensorflow.serving.SamplingConfig',
+  fields: [
+    { name: 'sampling_rate', number: 1, type: 'double' },
+  ],
+};
+
+/** tensorflow.serving.SavedModelBundleSourceAdapterConfig */
+export interface SavedModelBundleSourceAdapterConfig {
+  readonly legacy_config: SessionBundleConfig | undefined;
+}
+
+export const SavedModelBundleSourceAdapterConfig: MessageType<SavedModelBundleSourceAdapterConfig> = {
+  name: 'tensorflow.serving.SavedModelBundleSourceAdapterConfig',
+  fields: [
+    { name: 'legacy_config', number: 1000, type: () => SessionBundleConfig },
+  ],
+};
+
+/** tensorflow.serving.SessionBundleConfig */
+export interface SessionBundleConfig {
+  readonly session_target: string;
+  readonly session_config: ConfigProto | undefined;
+  readonly batching_parameters: BatchingParameters | undefined;
+  readonly session_run_load_threadpool_index: Int32Value | undefined;
+  readonly saved_model_tags: readonly string[];
+  readonly enable_model_warmup: boolean;
+  readonly model_warmup_options: ModelWarmupOptions | undefined;
+  readonly prefer_tflite_model: boolean;
+  readonly num_tflite_interpreters_per_pool: number;
+  readonly num_tflite_pools: number;
+  readonly enable_per_model_batching_params: boolean;
+  readonly mixed_precision: string;
+}
+
+export const SessionBundleConfig: MessageType<SessionBundleConfig> = {
+  name: 'tensorflow.serving.SessionBundleConfig',
+  fields: [
+    { name: 'session_target', number: 1, type: 'string' },
+    { name: 'session_config', number: 2, type: () => ConfigProto },
+    { name: 'batching_parameters', number: 3, type: () => BatchingParameters },
+    { name: 'session_run_load_threadpool_index', number: 4, type: () => Int32Value },
+    { name: 'saved_model_tags', number: 6, type: 'string', rule: 'repeated' },
+    { name: 'enable_model_warmup', number: 779, type: 'bool' },
+    { name: 'model_warmup_options', number: 780, type: () => ModelWarmupOptions },
+    { name: 'prefer_tflite_model', number: 783, type: 'bool' },
+    { name: 'num_tflite_interpreters_per_pool', number: 786, type: 'int32' },
+    { name: 'num_tflite_pools', number: 787, type: 'int32' },
+    { name: 'enable_per_model_batching_params', number: 789, type: 'bool' },
+    { name: 'mixed_precision', number: 791, type: 'string' },
+  ],
+};
+
 /** tensorflow.serving.SignatureDefMap */
 export interface SignatureDefMap {
   readonly signature_def: ReadonlyMap<string, SignatureDef>;
@@ -1048,5 +1429,17 @@ export const StatusProto: MessageType<StatusProto> = {
   fields: [
     { name: 'error_code', number: 1, type: Code },
     { name: 'error_message', number: 2, type: 'string' },
+  ],
+};
+
+/** tensorflow.serving.ThreadPoolFactoryConfig */
+export interface ThreadPoolFactoryConfig {
+  readonly thread_pool_factory_config: Any | undefined;
+}
+
+export const ThreadPoolFactoryConfig: MessageType<ThreadPoolFactoryConfig> = {
+  name: 'tensorflow.serving.ThreadPoolFactoryConfig',
+  fields: [
+    { name: 'thread_pool_factory_config', number: 1, type: () => Any },
   ],
 };
