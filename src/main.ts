@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
 import { checkFlags } from './check-flags.js';
+import { readConfigFiles } from './config-files.js';
 import type { MonitoredModel } from './core/file-system-source.js';
 import { findVersionFolders } from './core/version-folders.js';
 import { selectVersions } from './core/version-policy.js';
@@ -100,6 +101,7 @@ function modelsToServe(flags: Flags): MonitoredModel[] {
 
 async function serve({ flags, given }: CommandLine): Promise<void> {
   const models = modelsToServe(flags);
+  const configFiles = await readConfigFiles(flags);
   const libtensorflow = await findLibtensorflow(flags.libtensorflowDir);
   // Loaded late: --help and `inspect` need neither the addon nor the doors.
   const { Server } = await import('./server.js');
@@ -109,6 +111,7 @@ async function serve({ flags, given }: CommandLine): Promise<void> {
     flags,
     models,
     graphpipeModel: flags.graphpipeModel || (bundled ? DEFAULT_BUNDLED_MODEL : flags.modelName),
+    configFiles,
     libtensorflow,
     isPortGiven: (door) => given.has(FLAG_OF_DOOR[door]),
     isGiven: (flag) => given.has(flag),

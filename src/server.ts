@@ -4,8 +4,10 @@ import type { Api } from './api/api.js';
 import { createApi } from './api/create-api.js';
 import { limitInFlight } from './api/in-flight-limit.js';
 import { isRestPortTaken } from './check-flags.js';
+import type { ConfigFiles } from './config-files.js';
 import { FileSystemSource, type MonitoredModel } from './core/file-system-source.js';
 import { Manager } from './core/manager.js';
+import { ModelMetrics } from './core/model-metrics.js';
 import { ManagerState } from './core/servable-state.js';
 import type { Door } from './doors/door.js';
 import { createGraphPipeDoor } from './doors/graphpipe/index.js';
@@ -15,6 +17,7 @@ import { Code, ServingError, toServingError } from './errors.js';
 import type { FlagName, Flags } from './flags.js';
 import { parseGrpcChannelArguments } from './grpc-channel-arguments.js';
 import { log } from './log.js';
+import { metrics } from './metrics.js';
 import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
 import { OutputFormat } from './tensor/predict-request.js';
@@ -27,6 +30,8 @@ export interface ServerOptions {
   readonly models: readonly MonitoredModel[];
   /** The model of GraphPipe's clients, who cannot name one. */
   readonly graphpipeModel: string;
+  /** Read from the files that the flags name; default none. */
+  readonly configFiles?: ConfigFiles;
   /** The folder of libtensorflow. */
   readonly libtensorflow: string;
   /** Whether a door's port was asked for: one that was not is left closed if its port is taken. */
@@ -48,6 +53,7 @@ export class Server {
   readonly #pool: WorkerPool;
   readonly #manager: Manager<SavedModel>;
   readonly #source: FileSystemSource;
+  readonly #modelMetrics = new ModelMetrics();
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
   #stopping = false;
@@ -60,7 +66,11 @@ export class Server {
     log.info('libtensorflow is open', { version, directory: options.libtensorflow });
     this.#pool = new WorkerPool({ device: 'CPU:0', workers: flags.numWorkers || availableParallelism() });
     const loaderOptions = this.#loaderOptions(flags);
-    this.#manager = new Manager({ createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions) });
+    this.#manager = new Manager({
+      createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions),
+      onStateChange: (state) => this.#modelMetrics.onStateChange(state),
+    });
+    this.#startMetrics(version);
     this.#source = new FileSystemSource({
       models: options.models,
       pollWaitSeconds: flags.fileSystemPollWaitSeconds,
@@ -76,7 +86,7 @@ export class Server {
     await this.#manager.settled();
     if (this.#stopping) return undefined;
     this.#checkSomethingLoaded();
-    this.#createDoors(createApi(this.#manager, () => this.#ready));
+    this.#createDoors();
     const ports = { grpc: 0, rest: 0, graphpipe: 0 };
     for (const [name, door] of this.#openDoors()) ports[name] = await this.#listen(name, door);
     if (this.#stopping) return undefined;
@@ -104,6 +114,15 @@ export class Server {
     this.#source.close();
   }
 
+  #startMetrics(tensorflow: string): void {
+    metrics.register((text) => {
+      text.single('tensorgate_build_info', 'gauge', { version: VERSION, tensorflow }, 1);
+      this.#modelMetrics.write(text);
+    });
+    metrics.process.watchEventLoop();
+    if (this.#options.flags.enableBatching) metrics.requests.observeBatching();
+  }
+
   #loaderOptions(flags: Flags): SavedModelLoaderOptions {
     const both = Math.max(0, flags.tensorflowSessionParallelism);
     const intraOp = Math.max(0, flags.tensorflowIntraOpParallelism);
@@ -113,6 +132,7 @@ export class Server {
       // A number for either pool wins over the one for both: the other pool is then automatic.
       parallelism: intraOp > 0 || interOp > 0 ? { intraOp, interOp } : { intraOp: both, interOp: both },
       gpuMemoryFraction: flags.perProcessGpuMemoryFraction,
+      sessionConfig: this.#options.configFiles?.session,
       batching: flags.enableBatching,
       queue: this.#pool.queue,
     };
@@ -134,18 +154,23 @@ export class Server {
     }
   }
 
-  #createDoors(api: Api): void {
+  #createDoors(): void {
     const { flags, graphpipeModel, isGiven = () => false } = this.#options;
     const { host, maxRequestBytes: maxBodyBytes, restApiTimeoutInMs: timeoutMillis } = flags;
-    if (flags.port !== 0 || flags.grpcSocketPath !== '') this.#doors.grpc = this.#createGrpcDoor(api);
+    if (flags.port !== 0 || flags.grpcSocketPath !== '') this.#doors.grpc = this.#createGrpcDoor();
     if (isRestPortTaken(flags)) {
       log.error(`--rest_api_port cannot be the same as --port: REST stays off, and gRPC has port ${flags.port}.`);
     } else if (flags.restApiPort !== 0) {
-      const restHost = isGiven('host') ? host : '';
-      this.#doors.rest = createRestDoor(api, { host: restHost, port: flags.restApiPort, maxBodyBytes, timeoutMillis });
+      this.#doors.rest = createRestDoor(this.#api('rest'), {
+        host: isGiven('host') ? host : '',
+        port: flags.restApiPort,
+        maxBodyBytes,
+        timeoutMillis,
+        metricsPaths: this.#options.configFiles?.metricsPaths ?? [],
+      });
     }
     if (flags.graphpipePort !== 0) {
-      this.#doors.graphpipe = createGraphPipeDoor(api, {
+      this.#doors.graphpipe = createGraphPipeDoor(this.#api('graphpipe'), {
         host,
         port: flags.graphpipePort,
         maxBodyBytes,
@@ -156,7 +181,12 @@ export class Server {
     }
   }
 
-  #createGrpcDoor(api: Api): Door {
+  #api(door: DoorName): Api {
+    return createApi(this.#manager, () => this.#ready, door);
+  }
+
+  #createGrpcDoor(): Door {
+    const api = this.#api('grpc');
     const { flags, isGiven = () => false } = this.#options;
     const limited = isGiven('grpc_max_threads') && flags.grpcMaxThreads > 0;
     return createGrpcDoor(limited ? limitInFlight(api, flags.grpcMaxThreads) : api, {

@@ -1,15 +1,19 @@
 /** TF Serving's REST API: predict, model status and model metadata. Routes are in decode.ts, layouts in encode.ts. */
 import type { Api } from '../../api/api.js';
 import { Code, invalidArgument, ServingError, toServingError } from '../../errors.js';
+import { metrics, requestSource } from '../../metrics.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer } from '../http.js';
-import { isPacked, parseRoute, unpackBody } from './decode.js';
+import { isPacked, parseRoute, type Route, unpackBody } from './decode.js';
 import { encodeError, encodeModelMetadata, encodeModelStatus, encodePredictReply } from './encode.js';
 import { httpStatusOf } from './status.js';
 
 const JSON_TYPE = 'application/json';
 const NOT_FOUND_HTML = '<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n';
+
+const PREDICT = requestSource('rest', 'Predict');
+const COUNTED_HERE: ReadonlySet<Route['kind']> = new Set(['status', 'metadata', 'versionOutOfRange', 'malformed']);
 
 export interface RestOptions {
   readonly host: string;
@@ -19,6 +23,8 @@ export interface RestOptions {
   readonly maxBodyBytes: number;
   /** How long a predict may take in milliseconds, from its body's arrival on; none if 0 or less. */
   readonly timeoutMillis: number;
+  /** Where GET answers with the metrics. Like TF Serving's, the path is compared before any route is looked for. */
+  readonly metricsPaths?: readonly string[];
 }
 
 export function createRestDoor(api: Api, options: RestOptions): Door {
@@ -45,8 +51,24 @@ class RestRoutes {
   }
 
   handle(exchange: HttpExchange, body: Uint8Array): void | Promise<void> {
+    if (exchange.method === 'GET' && this.#options.metricsPaths?.includes(exchange.path)) {
+      return exchange.reply(200, 'text/plain', metrics.render());
+    }
     const target = exchange.query === '' ? exchange.path : `${exchange.path}?${exchange.query}`;
     const route = parseRoute(exchange.method, target);
+    // Requests that run a model are counted where they run, and what is not of this API nowhere, as in TF Serving.
+    if (!COUNTED_HERE.has(route.kind)) return this.#answer(exchange, route, target, body);
+    const model = 'modelSpec' in route ? route.modelSpec.name : '';
+    try {
+      void this.#answer(exchange, route, target, body);
+      metrics.requests.countOther(model, Code.OK);
+    } catch (error) {
+      metrics.requests.countOther(model, toServingError(error).code);
+      throw error;
+    }
+  }
+
+  #answer(exchange: HttpExchange, route: Route, target: string, body: Uint8Array): void | Promise<void> {
     switch (route.kind) {
       case 'predict':
         return this.#predict(exchange, route.modelSpec, body);
@@ -70,8 +92,16 @@ class RestRoutes {
   #predict(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array): Promise<void> {
     const { timeoutMillis, maxBodyBytes } = this.#options;
     const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
-    if (!isPacked(exchange.header('content-encoding'))) return this.#run(exchange, modelSpec, body, deadlineMillis);
-    return unpackBody(body, maxBodyBytes).then((unpacked) => this.#run(exchange, modelSpec, unpacked, deadlineMillis));
+    try {
+      if (!isPacked(exchange.header('content-encoding'))) return this.#run(exchange, modelSpec, body, deadlineMillis);
+    } catch (error) {
+      throw countRefused(modelSpec, error);
+    }
+    return unpackBody(body, maxBodyBytes)
+      .catch((error: unknown) => {
+        throw countRefused(modelSpec, error);
+      })
+      .then((unpacked) => this.#run(exchange, modelSpec, unpacked, deadlineMillis));
   }
 
   /** The body has been taken when this returns: it may be the network's own buffer. */
@@ -83,6 +113,12 @@ class RestRoutes {
       if (!cancellation.cancelled) exchange.reply(200, JSON_TYPE, encodePredictReply(outputs, this.#replyBuffer));
     });
   }
+}
+
+/** Counts a predict that failed before it came to the Api, and hands its error on. */
+function countRefused({ name }: ModelSpec, error: unknown): unknown {
+  metrics.requests.countRefused(PREDICT, name, toServingError(error).code);
+  return error;
 }
 
 function replyError(exchange: HttpExchange, thrown: unknown): void {
