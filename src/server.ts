@@ -18,6 +18,7 @@ import type { FlagName, Flags } from './flags.js';
 import { parseGrpcChannelArguments } from './grpc-channel-arguments.js';
 import { log } from './log.js';
 import { metrics } from './metrics.js';
+import { type RequestLogOptions, RequestLogs } from './request-log.js';
 import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
 import { OutputFormat } from './tensor/predict-request.js';
@@ -54,6 +55,7 @@ export class Server {
   readonly #manager: Manager<SavedModel>;
   readonly #source: FileSystemSource;
   readonly #modelMetrics = new ModelMetrics();
+  readonly #requestLogs = new RequestLogs();
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
   #stopping = false;
@@ -94,6 +96,11 @@ export class Server {
     return ports;
   }
 
+  /** Logs the requests of exactly these models from now on. */
+  setRequestLogs(models: ReadonlyMap<string, RequestLogOptions>): void {
+    this.#requestLogs.configure(models);
+  }
+
   /** Stops accepting; resolves when all that was accepted has been answered. */
   async drain(): Promise<void> {
     this.#beginToStop();
@@ -106,6 +113,7 @@ export class Server {
     for (const [, door] of this.#openDoors()) door.close();
     await this.#manager.close();
     await this.#pool.close();
+    await this.#requestLogs.close();
   }
 
   #beginToStop(): void {
@@ -194,6 +202,7 @@ export class Server {
       port: flags.port === 0 ? undefined : flags.port,
       socketPath: flags.grpcSocketPath,
       maxMessageBytes: flags.maxRequestBytes,
+      requestLogs: this.#requestLogs,
       channelArguments: parseGrpcChannelArguments(flags.grpcChannelArguments),
       outputFormat: flags.enableSerializationAsTensorContent ? OutputFormat.RAW : OutputFormat.TYPED_FIELDS,
     });
