@@ -24,10 +24,9 @@ export function formatHelp(): string {
 function formatFlag(flag: Flag): string {
   const left = `  --${flag.name}${placeholder(flag)}`;
   const lines = wrap(`${flag.help}${formatDefault(flag)}`, WIDTH - HELP_COLUMN);
+  const text = lines.map((line) => `${''.padEnd(HELP_COLUMN)}${line}\n`).join('');
   // A long name has a line of its own.
-  if (left.length >= HELP_COLUMN)
-    return `${left}\n${lines.map((line) => `${' '.repeat(HELP_COLUMN)}${line}\n`).join('')}`;
-  return lines.map((line, i) => `${(i === 0 ? left : '').padEnd(HELP_COLUMN)}${line}\n`).join('');
+  return left.length < HELP_COLUMN ? left + text.slice(left.length) : `${left}\n${text}`;
 }
 
 function placeholder(flag: Flag): string {
@@ -39,6 +38,7 @@ function placeholder(flag: Flag): string {
     case 'string':
       return `=${flag.unit}`;
     case 'int':
+    case 'float':
       return `=${flag.unit.toUpperCase()}`;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * The command line: one table of all flags, and its parser. Names and grammar are tensorflow_model_server's, so that its
- * start scripts carry over: `--name=value`, `-name=value` or `--name value`; a boolean may stand bare.
+ * start scripts carry over: `--name=value` or `-name=value`; a boolean may stand bare. Ours besides: `--name value`.
  */
+import { availableParallelism } from 'node:os';
 import { invalidArgument, type ServingError } from './errors.js';
 import { LOG_LEVELS } from './log.js';
 import { nearest } from './nearest.js';
@@ -12,12 +13,22 @@ interface FlagBase {
   readonly group: 'Model' | 'Doors' | 'Execution' | 'Operation';
   /** One line. Says the meaning of values that do not speak for themselves; the default is printed behind it. */
   readonly help: string;
+  /** For a flag of tensorflow_model_server that changes nothing here: why, as a sentence for the log. */
+  readonly noEffect?: string;
 }
 
 interface IntFlag extends FlagBase {
   readonly type: 'int';
   readonly default: number;
   /** In the plural, e.g. `seconds`. */
+  readonly unit: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+interface FloatFlag extends FlagBase {
+  readonly type: 'float';
+  readonly default: number;
   readonly unit: string;
   readonly min: number;
   readonly max: number;
@@ -41,13 +52,20 @@ interface ChoiceFlag extends FlagBase {
   readonly choices: readonly string[];
 }
 
-export type Flag = IntFlag | BoolFlag | StringFlag | ChoiceFlag;
+export type Flag = IntFlag | FloatFlag | BoolFlag | StringFlag | ChoiceFlag;
 
 const MAX_INT32 = 2 ** 31 - 1;
+/** The longest whole number that is exact here; int64 flags take no more. */
+const MAX_INT = Number.MAX_SAFE_INTEGER;
 const PORT = { type: 'int', unit: 'port', min: 0, max: 65535 } as const;
-const THREADS = { type: 'int', unit: 'threads', min: 0, max: 4096 } as const;
-const MILLIS = { type: 'int', unit: 'milliseconds', min: -MAX_INT32, max: MAX_INT32 } as const;
-const SECONDS = { type: 'int', unit: 'seconds', min: 0, max: 86400 } as const;
+const INT32 = { type: 'int', min: -MAX_INT32 - 1, max: MAX_INT32 } as const;
+const THREADS = { ...INT32, unit: 'threads' } as const;
+const THREADS64 = { type: 'int', unit: 'threads', min: -MAX_INT, max: MAX_INT } as const;
+const MILLIS = { ...INT32, unit: 'milliseconds' } as const;
+const SECONDS = { ...INT32, unit: 'seconds' } as const;
+const FILE = { type: 'string', unit: 'FILE', default: '' } as const;
+
+const CPUS = availableParallelism();
 
 // biome-ignore format: a table, one flag a paragraph
 export const FLAGS = [
@@ -55,64 +73,145 @@ export const FLAGS = [
     help: 'Base folder of the model: one sub-folder per version, named by its number. Empty: the bundled example model.' },
   { name: 'model_name', group: 'Model', type: 'string', unit: 'NAME', default: 'default',
     help: 'Name under which clients ask for the model.' },
+  { name: 'model_config_file', group: 'Model', ...FILE,
+    help: 'ModelServerConfig (text proto): several models, their versions and labels, in place of --model_name and --model_base_path.' },
+  { name: 'model_config_file_poll_wait_seconds', group: 'Model', ...SECONDS, default: 0,
+    help: 'Wait between two looks at --model_config_file for changes; 0 reads it once.' },
   { name: 'graphpipe_model', group: 'Model', type: 'string', unit: 'NAME', default: '',
     help: 'Model served to GraphPipe clients, who cannot name one. Empty: the one of --model_name.' },
   { name: 'saved_model_tags', group: 'Model', type: 'string', unit: 'TAG,...', default: 'serve',
     help: 'Tags of the meta graph to load from the SavedModel, all of them and no others.' },
-  { name: 'model_config_file', group: 'Model', type: 'string', unit: 'FILE', default: '',
-    help: 'Text proto ModelServerConfig with the models to serve; --model_name and --model_base_path are then not looked at.' },
-  { name: 'model_config_file_poll_wait_seconds', group: 'Model', ...SECONDS, default: 0,
-    help: 'Wait between two looks into --model_config_file, which is put in force when it has changed; 0 reads it once.' },
-  { name: 'file_system_poll_wait_seconds', group: 'Model', ...SECONDS, min: -86400, default: 1,
-    help: 'Wait between two looks into the base folders for new versions; 0 looks once, at start; negative: never.' },
+  { name: 'file_system_poll_wait_seconds', group: 'Model', ...SECONDS, default: 1,
+    help: 'Wait between two looks into the base folder for new versions; 0 looks once, at start; less than 0 never.' },
+  { name: 'allow_version_labels_for_unavailable_models', group: 'Model', type: 'bool', default: false,
+    help: 'A label may name a version that is not loaded yet, as long as it does not point elsewhere already.' },
+  { name: 'max_num_load_retries', group: 'Model', ...INT32, unit: 'tries', default: 5,
+    help: 'Further tries after the first failed load of a version.' },
+  { name: 'load_retry_interval_micros', group: 'Model', type: 'int', unit: 'microseconds', min: -MAX_INT, max: MAX_INT,
+    default: 60_000_000, help: 'Wait between those tries; less than 0 is none.' },
   { name: 'aspired_version_policy', group: 'Model', type: 'choice',
     choices: ['availability_preserving', 'resource_preserving'], default: 'availability_preserving',
     help: 'Whether a new version is loaded before the old one is dropped, or after, which saves memory.' },
-  { name: 'max_num_load_retries', group: 'Model', type: 'int', unit: 'tries', min: 0, max: MAX_INT32, default: 5,
-    help: 'Tries to load a version after the first one has failed.' },
-  { name: 'load_retry_interval_micros', group: 'Model', type: 'int', unit: 'microseconds',
-    min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, default: 60_000_000,
-    help: 'Wait between those tries; 0 or less: none.' },
-  { name: 'allow_version_labels_for_unavailable_models', group: 'Model', type: 'bool', default: false,
-    help: 'A label may be given to a version that is not loaded yet, unless the label points to another one.' },
   { name: 'strict', group: 'Model', type: 'bool', default: false,
     help: 'Do not start unless every model is available, as tensorflow_model_server does.' },
+  { name: 'num_load_threads', group: 'Model', ...THREADS, default: 0,
+    help: 'Versions that may load at the same time; 0 is one after the other.',
+    noEffect: 'Models load and unload side by side, off the event loop, whatever it says.' },
+  { name: 'num_unload_threads', group: 'Model', ...THREADS, default: 0,
+    help: 'Versions that may be unloaded at the same time; 0 is one after the other.',
+    noEffect: 'Models load and unload side by side, off the event loop, whatever it says.' },
+  { name: 'enable_model_warmup', group: 'Model', type: 'bool', default: true,
+    help: 'Replay assets.extra/tf_serving_warmup_requests before a version becomes available.',
+    noEffect: 'Warm-up files are not replayed by this version of the server.' },
+  { name: 'num_request_iterations_for_warmup', group: 'Model', ...INT32, unit: 'times', default: 0,
+    help: 'How often each warm-up record is replayed; 0 or less is once.',
+    noEffect: 'Warm-up files are not replayed by this version of the server.' },
   { name: 'enable_signature_method_name_check', group: 'Model', type: 'bool', default: false,
-    help: "Insist that a signature's method name is the one of the call: predict, classify or regress." },
+    help: "Predict, Classify, Regress and MultiInference insist on the signature's method name." },
+  { name: 'remove_unused_fields_from_bundle_metagraph', group: 'Model', type: 'bool', default: true,
+    help: 'Keep only the signatures of a loaded meta graph, to save memory.',
+    noEffect: 'Nothing but the signatures of a loaded meta graph is ever kept.' },
+  { name: 'prefer_tflite_model', group: 'Model', type: 'bool', default: false,
+    help: 'Run model.tflite in place of saved_model.pb where a version folder has one.',
+    noEffect: 'TensorFlow Lite models are not run by this version of the server: saved_model.pb is served.' },
+  { name: 'num_tflite_pools', group: 'Model', ...INT32, unit: 'interpreters', default: CPUS,
+    help: 'Interpreters per TensorFlow Lite model.',
+    noEffect: 'TensorFlow Lite models are not run by this version of the server.' },
+  { name: 'num_tflite_interpreters_per_pool', group: 'Model', ...INT32, unit: 'interpreters', default: 1,
+    help: 'More than 1 splits and batches inside a TensorFlow Lite session.',
+    noEffect: 'TensorFlow Lite models are not run by this version of the server.' },
+  { name: 'platform_config_file', group: 'Model', ...FILE,
+    help: 'PlatformConfigMap (text proto) in place of the built-in platform "tensorflow".',
+    noEffect: 'The platform "tensorflow" is the only one here, set up by flags.' },
+  { name: 'flush_filesystem_caches', group: 'Model', type: 'bool', default: true,
+    help: 'Drop file caches after loads.',
+    noEffect: 'File caches are left to the operating system, which drops them when memory is wanted.' },
+  { name: 'custom_op_paths', group: 'Model', type: 'string', unit: 'FILE,...', default: '',
+    help: 'Libraries with custom operations, loaded before any model.',
+    noEffect: 'Libraries of custom operations cannot be loaded by this version of the server.' },
 
   { name: 'host', group: 'Doors', type: 'string', unit: 'ADDRESS', default: '0.0.0.0',
     help: 'Address that all doors listen on; 127.0.0.1 lets in nobody from outside.' },
   { name: 'port', group: 'Doors', ...PORT, default: 8500,
-    help: "TensorFlow Serving's gRPC API; 0 turns it off." },
+    help: "TensorFlow Serving's gRPC API over TCP; 0 turns it off." },
+  { name: 'grpc_socket_path', group: 'Doors', type: 'string', unit: 'PATH', default: '',
+    help: 'Unix socket to listen on for gRPC too; a socket file that is there is taken over.' },
   { name: 'rest_api_port', group: 'Doors', ...PORT, default: 8501,
     help: "TensorFlow Serving's REST API; 0 turns it off." },
   { name: 'graphpipe_port', group: 'Doors', ...PORT, default: 9000,
     help: 'GraphPipe over HTTP; 0 turns it off.' },
   { name: 'rest_api_timeout_in_ms', group: 'Doors', ...MILLIS, default: 30000,
     help: 'Time limit of a request that came in over REST or GraphPipe; 0 or less is none.' },
+  { name: 'rest_api_num_threads', group: 'Doors', ...THREADS, default: 4 * CPUS,
+    help: 'Threads that handle HTTP requests.',
+    noEffect: 'HTTP is handled by one event loop, and JSON by the threads of --num_workers.' },
   { name: 'rest_api_enable_cors_support', group: 'Doors', type: 'bool', default: false,
-    help: 'Let pages from any origin read REST answers: each gets Access-Control-Allow-* headers.' },
+    help: 'Lets pages of all origins call the REST API: adds Access-Control-Allow-* headers to its answers.' },
   { name: 'max_unpacked_request_bytes', group: 'Doors', type: 'int', unit: 'bytes', min: 1, max: MAX_INT32,
     default: 512 * 1024 * 1024,
     help: 'Longest REST body that one packed with gzip may unpack to; never more than --max_request_bytes.' },
   { name: 'max_request_bytes', group: 'Doors', type: 'int', unit: 'bytes', min: 1, max: MAX_INT32,
     default: MAX_INT32,
     help: 'Longest request body that any door accepts.' },
+  { name: 'grpc_max_threads', group: 'Doors', ...INT32, unit: 'requests', default: 4 * CPUS,
+    help: 'Where given: gRPC requests that may be worked on at the same time; further ones fail with RESOURCE_EXHAUSTED.' },
+  { name: 'grpc_channel_arguments', group: 'Doors', type: 'string', unit: 'KEY=VALUE,...', default: '',
+    help: 'Settings of the gRPC transport, e.g. grpc.max_connection_age_ms=20000; unknown keys do no harm.' },
+  { name: 'ssl_config_file', group: 'Doors', ...FILE,
+    help: 'SSLConfig (text proto) with key and certificates: TLS for gRPC.' },
+  { name: 'use_alts_credentials', group: 'Doors', type: 'bool', default: false,
+    help: 'ALTS for gRPC. Refused: it exists only within Google Cloud.' },
+  { name: 'enable_serialization_as_tensor_content', group: 'Doors', type: 'bool', default: false,
+    help: 'Predict answers gRPC clients with tensor_content in place of the typed value fields.' },
+  { name: 'enable_grpc_healthcheck_service', group: 'Doors', type: 'bool', default: false,
+    help: 'The service grpc.health.v1.Health.',
+    noEffect: 'grpc.health.v1.Health is always offered.' },
+  { name: 'enable_profiler', group: 'Doors', type: 'bool', default: true,
+    help: "TensorFlow's ProfilerService on the gRPC port.",
+    noEffect: 'ProfilerService is not offered by this version of the server.' },
 
-  { name: 'num_workers', group: 'Execution', ...THREADS, default: 0,
+  { name: 'num_workers', group: 'Execution', type: 'int', unit: 'threads', min: 0, max: 4096, default: 0,
     help: 'Worker threads for each device, each running one batch at a time; 0 takes the number from the cores.' },
   { name: 'enable_batching', group: 'Execution', type: 'bool', default: true,
     help: 'Requests that wait for a worker share a run, where inputs and outputs are declared as rows. Nothing waits to be joined.' },
-  { name: 'tensorflow_session_parallelism', group: 'Execution', ...THREADS, default: 0,
+  { name: 'batching_parameters_file', group: 'Execution', ...FILE,
+    help: 'BatchingParameters (text proto). Checked at start; needs --enable_batching to be given.' },
+  { name: 'enable_per_model_batching_parameters', group: 'Execution', type: 'bool', default: false,
+    help: "Take the settings of batching from each version folder's batching_params.pbtxt.",
+    noEffect: 'The files batching_params.pbtxt of the models are not read by this version of the server.' },
+  { name: 'tensorflow_session_parallelism', group: 'Execution', ...THREADS64, default: 0,
     help: "Threads of TensorFlow's intra-op and inter-op pools alike; 0 is automatic." },
-  { name: 'tensorflow_intra_op_parallelism', group: 'Execution', ...THREADS, default: 0,
-    help: 'Threads that share the work of one operation; 0 follows --tensorflow_session_parallelism.' },
-  { name: 'tensorflow_inter_op_parallelism', group: 'Execution', ...THREADS, default: 0,
-    help: 'Threads that run operations side by side; 0 follows --tensorflow_session_parallelism.' },
+  { name: 'tensorflow_intra_op_parallelism', group: 'Execution', ...THREADS64, default: 0,
+    help: 'Threads that share the work of one operation; more than 0 wins over --tensorflow_session_parallelism.' },
+  { name: 'tensorflow_inter_op_parallelism', group: 'Execution', ...THREADS64, default: 0,
+    help: 'Threads that run operations side by side; more than 0 wins over --tensorflow_session_parallelism.' },
+  { name: 'tensorflow_session_config_file', group: 'Execution', ...FILE,
+    help: 'ConfigProto (text proto) for the sessions; the flags above win over what it says.' },
+  { name: 'per_process_gpu_memory_fraction', group: 'Execution', type: 'float', unit: 'share', min: 0, max: 1, default: 0,
+    help: 'Share of the memory of each GPU that is taken; 0: as much as is needed.' },
+  { name: 'thread_pool_factory_config_file', group: 'Execution', ...FILE,
+    help: 'ThreadPoolFactoryConfig (text proto) for the thread pools of requests.',
+    noEffect: "Requests run in the worker's own thread: see --num_workers." },
+  { name: 'mixed_precision', group: 'Execution', type: 'string', unit: 'bfloat16', default: '',
+    help: 'Automatic mixed precision of oneDNN.',
+    noEffect: 'Models run in the precision that they were saved with.' },
+  { name: 'xla_cpu_compilation_enabled', group: 'Execution', type: 'bool', default: false,
+    help: 'Allow just-in-time compilation by XLA on the CPU.',
+    noEffect: 'XLA compiles what a model itself asks to have compiled, and nothing else.' },
+  { name: 'xla_gpu_compilation_enabled', group: 'Execution', type: 'bool', default: false,
+    help: 'Allow just-in-time compilation by XLA on GPUs.',
+    noEffect: 'XLA compiles what a model itself asks to have compiled, and nothing else.' },
+  { name: 'skip_initialize_tpu', group: 'Execution', type: 'bool', default: false,
+    help: 'Do not initialise the TPU system.',
+    noEffect: 'This server knows no TPUs.' },
   { name: 'libtensorflow_dir', group: 'Execution', type: 'string', unit: 'DIR', default: '',
     help: 'Folder with libtensorflow_cc.so.2 or libtensorflow.so.2. Empty: found as the installation does.' },
 
-  { name: 'drain_timeout_seconds', group: 'Operation', ...SECONDS, default: 30,
+  { name: 'monitoring_config_file', group: 'Operation', ...FILE,
+    help: 'MonitoringConfig (text proto): the path of the metrics on the REST port that TensorFlow Serving has.' },
+  { name: 'metrics_path', group: 'Operation', type: 'string', unit: 'PATH', default: '/metrics',
+    help: 'Path of the metrics (Prometheus) on the REST port; empty turns it off.' },
+  { name: 'drain_timeout_seconds', group: 'Operation', type: 'int', unit: 'seconds', min: 0, max: 86400, default: 30,
     help: 'Time that requests under way get to finish when the server is told to stop.' },
   { name: 'log_level', group: 'Operation', type: 'choice', choices: LOG_LEVELS, default: 'info',
     help: 'Least severe events to log, on stderr.' },
@@ -129,7 +228,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name;
 
-type ValueOf<F extends Flag> = F extends { type: 'int' }
+type ValueOf<F extends Flag> = F extends { type: 'int' | 'float' }
   ? number
   : F extends { type: 'bool' }
     ? boolean
@@ -144,33 +243,60 @@ export interface CommandLine {
   readonly flags: Flags;
   /** The flags that stood on the command line, whatever their value. */
   readonly given: ReadonlySet<FlagName>;
+  /** Arguments that are no flag of this server, as they stood: tensorflow_model_server reports them and starts. */
+  readonly unknown: readonly string[];
 }
 
 const BY_NAME = new Map<string, Flag>(FLAGS.map((flag) => [flag.name, flag]));
 
 /**
  * Parses the arguments behind the program's name. Of a flag that is given twice the last one counts. Throws
- * INVALID_ARGUMENT for an unknown flag, a value of the wrong kind, a missing value, or an argument that is no flag.
+ * INVALID_ARGUMENT for a value of the wrong kind and a missing value.
  */
 export function parseFlags(args: readonly string[]): CommandLine {
   const values = new Map<string, string | number | boolean>(FLAGS.map((flag) => [flag.name, flag.default]));
   const given = new Set<FlagName>();
+  const unknown: string[] = [];
   for (let i = 0; i < args.length; ) {
-    const { flag, text, taken } = parseArgument(args, i);
+    const argument = parseArgument(args, i);
+    if (argument === undefined) {
+      unknown.push(args[i] as string);
+      i += 1;
+      continue;
+    }
+    const { flag, text, taken } = argument;
     values.set(flag.name, parseValue(flag, text));
     given.add(flag.name as FlagName);
     i += taken;
   }
   const flags = Object.fromEntries([...values].map(([name, value]) => [camelCase(name), value]));
-  return { flags: flags as unknown as Flags, given };
+  return { flags: flags as unknown as Flags, given, unknown };
 }
 
-/** The flag at args[index], the text of its value, and how many arguments that took. */
-function parseArgument(args: readonly string[], index: number): { flag: Flag; text: string; taken: number } {
+/** The report of an argument that is no flag of this server, with the nearest one. */
+export function describeUnknown(argument: string): string {
+  const name = /^--?([^-=][^=]*)/.exec(argument)?.[1];
+  const hint =
+    name === undefined ? 'Flags are written --name=value.' : `Did you mean --${nearest(name, BY_NAME.keys())}?`;
+  return `unknown argument: ${argument} (${hint})`;
+}
+
+/** For the log: why each flag that was given and changes nothing here does not. */
+export function describeWithoutEffect(given: ReadonlySet<FlagName>): string[] {
+  const rows: readonly Flag[] = FLAGS;
+  return rows
+    .filter(({ name, noEffect }) => noEffect !== undefined && given.has(name as FlagName))
+    .map(({ name, noEffect }) => `--${name} has no effect: ${noEffect}`);
+}
+
+/** The flag at args[index], the text of its value, and how many arguments that took; undefined if it is none of ours. */
+function parseArgument(
+  args: readonly string[],
+  index: number,
+): { flag: Flag; text: string; taken: number } | undefined {
   const [, name, inline] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(args[index] as string) ?? [];
-  if (name === undefined) throw notAFlag(args[index] as string);
-  const flag = BY_NAME.get(name);
-  if (flag === undefined) throw unknownFlag(name);
+  const flag = name === undefined ? undefined : BY_NAME.get(name);
+  if (flag === undefined) return undefined;
   if (inline !== undefined) return { flag, text: inline, taken: 1 };
   const next = args[index + 1];
   if (flag.type === 'bool') {
@@ -191,6 +317,8 @@ function parseValue(flag: Flag, text: string): string | number | boolean {
   switch (flag.type) {
     case 'int':
       return parseInteger(flag, text);
+    case 'float':
+      return parseFloatValue(flag, text);
     case 'bool':
       return BOOLEANS.get(text) ?? refuse(flag, text, 'true, false, 1 or 0');
     case 'choice':
@@ -206,6 +334,12 @@ function parseInteger(flag: IntFlag, text: string): number {
   return refuse(flag, text, `a whole number from ${flag.min} to ${flag.max}`);
 }
 
+function parseFloatValue(flag: FloatFlag, text: string): number {
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (value >= flag.min && value <= flag.max) return value;
+  return refuse(flag, text, `a number from ${flag.min} to ${flag.max}`);
+}
+
 function refuse(flag: Flag, text: string, expected: string): never {
   throw invalidArgument(
     `Flag --${flag.name} cannot be "${text}". Give it ${expected}, as in --${flag.name}=${flag.default}.`,
@@ -218,16 +352,6 @@ function missingValue(flag: Flag): ServingError {
 
 function example(flag: Flag): string {
   return flag.type === 'string' && flag.default === '' ? flag.unit : String(flag.default);
-}
-
-function unknownFlag(name: string): ServingError {
-  return invalidArgument(
-    `Unknown flag --${name}. Did you mean --${nearest(name, BY_NAME.keys())}? --help lists all flags.`,
-  );
-}
-
-function notAFlag(argument: string): ServingError {
-  return invalidArgument(`Argument "${argument}" is no flag. Flags are written --name=value; --help lists them.`);
 }
 
 function camelCase(name: string): string {

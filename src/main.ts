@@ -9,12 +9,14 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
+import { checkFlags } from './check-flags.js';
 import { type ModelEntry, toModelEntries } from './config/model-entries.js';
+import { readConfigFiles } from './config-files.js';
 import { findVersionFolders } from './core/version-folders.js';
 import { selectVersions } from './core/version-policy.js';
 import { applyEnvironment } from './environment.js';
 import { codeName, invalidArgument, notFound, toServingError } from './errors.js';
-import { type CommandLine, type Flags, parseFlags } from './flags.js';
+import { type CommandLine, describeUnknown, describeWithoutEffect, type Flags, parseFlags } from './flags.js';
 import { formatHelp } from './flags-help.js';
 import { ModelServerConfig } from './gen/messages.js';
 import { findLibtensorflow } from './libtensorflow.js';
@@ -29,6 +31,9 @@ import { VERSION } from './version.js';
  */
 setFlagsFromString('--heap-growing-percent=200');
 
+/** tensorflow_model_server's status for flags that it cannot read and for start errors (-1). */
+const START_ERROR_STATUS = 255;
+
 /** How long models may take to be unloaded once nobody waits for an answer any more. */
 const STOP_LIMIT_MILLIS = 1000;
 
@@ -36,12 +41,27 @@ const FLAG_OF_DOOR = { grpc: 'port', rest: 'rest_api_port', graphpipe: 'graphpip
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'inspect') return inspect(args.slice(1));
-  const commandLine = parseFlags(args);
-  const { flags } = commandLine;
+  const commandLine = readCommandLine(args);
+  const { flags, given, unknown } = commandLine;
   setLogLevel(flags.logLevel);
   if (flags.help) return print(formatHelp());
   if (flags.version) return printVersion(flags);
+  // As tensorflow_model_server does: reported with the usage, and started all the same.
+  if (unknown.length > 0) print(`${unknown.map(describeUnknown).join('\n')}\n${formatHelp()}`);
+  for (const text of describeWithoutEffect(given)) log.warn(text);
+  checkFlags(commandLine);
   await serve(commandLine);
+}
+
+/** Ends the process, with the usage on stdout, over a value of the wrong kind. */
+function readCommandLine(args: readonly string[]): CommandLine {
+  try {
+    return parseFlags(args);
+  } catch (error) {
+    process.stderr.write(`tensorgate: ${toServingError(error).message}\n`);
+    print(formatHelp());
+    process.exit(START_ERROR_STATUS);
+  }
 }
 
 function print(text: string): void {
@@ -67,7 +87,7 @@ async function newestVersionIn(directory: string): Promise<string> {
 async function printVersion(flags: Flags): Promise<void> {
   const { openTensorFlow } = await import('./workers/tensorflow.js');
   const library = openTensorFlow(await findLibtensorflow(flags.libtensorflowDir), Number.MAX_SAFE_INTEGER);
-  print(`tensorgate: ${VERSION}\nTensorFlow Library: ${library}\n`);
+  print(`TensorFlow ModelServer: ${VERSION}\nTensorFlow Library: ${library}\n`);
 }
 
 /** The models of the configuration file, the one named by the flags, or the bundled ones. */
@@ -88,6 +108,7 @@ async function serve(commandLine: CommandLine): Promise<void> {
   const { given } = commandLine;
   const flags = applyEnvironment(commandLine, process.env);
   const models = await modelsToServe(flags);
+  const configFiles = await readConfigFiles(flags);
   const libtensorflow = await findLibtensorflow(flags.libtensorflowDir);
   // Loaded late: --help and `inspect` need neither the addon nor the doors.
   const { Server } = await import('./server.js');
@@ -97,8 +118,10 @@ async function serve(commandLine: CommandLine): Promise<void> {
     flags,
     models,
     graphpipeModel: flags.graphpipeModel || (bundled ? DEFAULT_BUNDLED_MODEL : (models[0]?.name ?? flags.modelName)),
+    configFiles,
     libtensorflow,
     isPortGiven: (door) => given.has(FLAG_OF_DOOR[door]),
+    isGiven: (flag) => given.has(flag),
   });
   stopOnSignals(server, flags.drainTimeoutSeconds * 1000, exitNow);
   const ports = await server.start();
@@ -158,8 +181,17 @@ async function within(millis: number, work: Promise<void>): Promise<boolean> {
   }
 }
 
-main(process.argv.slice(2)).catch((thrown: unknown) => {
+/** Start errors go where tensorflow_model_server prints them, and in its form. */
+function fail(args: readonly string[], thrown: unknown): never {
   const error = toServingError(thrown);
-  process.stderr.write(`tensorgate: ${codeName(error.code)}: ${error.message}\n`);
-  process.exit(1);
-});
+  const text = `${codeName(error.code)}: ${error.message}\n`;
+  if (args[0] === 'inspect') {
+    process.stderr.write(`tensorgate: ${text}`);
+    process.exit(1);
+  }
+  print(`Failed to start server. Error: ${text}`);
+  process.exit(START_ERROR_STATUS);
+}
+
+const args = process.argv.slice(2);
+main(args).catch((thrown: unknown) => fail(args, thrown));

@@ -2,22 +2,31 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Api } from './api/api.js';
 import { createApi } from './api/create-api.js';
+import { limitInFlight } from './api/in-flight-limit.js';
+import { requestLogOptions } from './api/logging-config.js';
+import { isRestPortTaken } from './check-flags.js';
 import { ConfigFileWatch } from './config/config-file-watch.js';
 import { Configurator, unavailableModels } from './config/configurator.js';
 import type { ModelEntry } from './config/model-entries.js';
+import type { ConfigFiles } from './config-files.js';
 import { FileSystemSource } from './core/file-system-source.js';
 import { Manager } from './core/manager.js';
+import { ModelMetrics } from './core/model-metrics.js';
 import { TRANSITION_POLICIES } from './core/version-policy.js';
 import type { Door } from './doors/door.js';
 import { createGraphPipeDoor } from './doors/graphpipe/index.js';
 import { createGrpcDoor } from './doors/grpc/index.js';
 import { createRestDoor } from './doors/rest/index.js';
 import { Code, ServingError, toServingError } from './errors.js';
-import type { Flags } from './flags.js';
+import type { FlagName, Flags } from './flags.js';
+import { parseGrpcChannelArguments } from './grpc-channel-arguments.js';
 import { log } from './log.js';
+import { metrics } from './metrics.js';
+import { type RequestLogOptions, RequestLogs } from './request-log.js';
 import { findMissingPart } from './servables/missing-part.js';
 import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
+import { OutputFormat } from './tensor/predict-request.js';
 import { VERSION } from './version.js';
 import { WorkerPool } from './workers/pool.js';
 import { openTensorFlow } from './workers/tensorflow.js';
@@ -28,12 +37,14 @@ export interface ServerOptions {
   readonly models: readonly ModelEntry[];
   /** The model of GraphPipe's clients, who cannot name one. */
   readonly graphpipeModel: string;
+  /** Read from the files that the flags name; default none. */
+  readonly configFiles?: ConfigFiles;
   /** The folder of libtensorflow. */
   readonly libtensorflow: string;
-  /** Value of a metric by TF Serving's path of it, for the increases that HandleReloadConfigRequest reports; default: 0. */
-  readonly metricValue?: (name: string) => number;
   /** Whether a door's port was asked for: one that was not is left closed if its port is taken. */
   readonly isPortGiven: (door: DoorName) => boolean;
+  /** Whether a flag stood on the command line. */
+  readonly isGiven?: (flag: FlagName) => boolean;
 }
 
 export type DoorName = 'grpc' | 'rest' | 'graphpipe';
@@ -59,6 +70,8 @@ export class Server {
   readonly #source: FileSystemSource;
   readonly #configurator: Configurator;
   readonly #configFile: ConfigFileWatch | undefined;
+  readonly #modelMetrics = new ModelMetrics();
+  readonly #requestLogs = new RequestLogs();
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
   #stopping = false;
@@ -75,7 +88,9 @@ export class Server {
       createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions),
       retries: { max: flags.maxNumLoadRetries, intervalMillis: flags.loadRetryIntervalMicros / 1000 },
       transitionPolicy: TRANSITION_POLICIES[flags.aspiredVersionPolicy],
+      onStateChange: (state) => this.#modelMetrics.onStateChange(state),
     });
+    this.#startMetrics(version);
     this.#source = new FileSystemSource({
       models: options.models,
       pollWaitSeconds: flags.fileSystemPollWaitSeconds,
@@ -88,6 +103,7 @@ export class Server {
       models: options.models,
       origin: flags.modelConfigFile || 'flags',
       allowLabelsForUnavailable: flags.allowVersionLabelsForUnavailableModels,
+      onChange: (models) => this.#logRequestsOf(models),
     });
     this.#configFile = this.#watchConfigFile(flags);
   }
@@ -102,9 +118,8 @@ export class Server {
     await this.#firstLoads();
     if (this.#stopping) return undefined;
     this.#configurator.checkFirstLabels(this.#options.flags.strict);
-    const reloading = { configurator: this.#configurator, metricValue: this.#options.metricValue ?? (() => 0) };
-    const { enableSignatureMethodNameCheck: checkMethodNames } = this.#options.flags;
-    this.#createDoors(createApi(this.#manager, reloading, () => this.#ready, { checkMethodNames }));
+    this.#logRequestsOf(this.#options.models);
+    this.#createDoors();
     const ports = { grpc: 0, rest: 0, graphpipe: 0 };
     for (const [name, door] of this.#openDoors()) ports[name] = await this.#listen(name, door);
     if (this.#stopping) return undefined;
@@ -125,6 +140,7 @@ export class Server {
     for (const [, door] of this.#openDoors()) door.close();
     await this.#manager.close();
     await this.#pool.close();
+    await this.#requestLogs.close();
   }
 
   #beginToStop(): void {
@@ -134,19 +150,45 @@ export class Server {
     this.#configFile?.close();
   }
 
+  /** A logging_config that is wrong costs its model the log, not the service. */
+  #logRequestsOf(models: readonly ModelEntry[]): void {
+    const logged = new Map<string, RequestLogOptions>();
+    const tags = this.#options.flags.savedModelTags.split(',');
+    for (const { name, loggingConfig } of models) {
+      try {
+        const options = loggingConfig && requestLogOptions(name, loggingConfig, tags);
+        if (options !== undefined) logged.set(name, options);
+      } catch (error) {
+        log.error(`Requests of model ${name} are not logged: ${toServingError(error).message}`);
+      }
+    }
+    this.#requestLogs.configure(logged);
+  }
+
   #watchConfigFile({ modelConfigFile: path, modelConfigFilePollWaitSeconds: pollWaitSeconds }: Flags) {
     if (path === '' || pollWaitSeconds === 0) return undefined;
     return new ConfigFileWatch({ path, configurator: this.#configurator, pollWaitSeconds });
   }
 
+  #startMetrics(tensorflow: string): void {
+    metrics.register((text) => {
+      text.single('tensorgate_build_info', 'gauge', { version: VERSION, tensorflow }, 1);
+      this.#modelMetrics.write(text);
+    });
+    metrics.process.watchEventLoop();
+    if (this.#options.flags.enableBatching) metrics.requests.observeBatching();
+  }
+
   #loaderOptions(flags: Flags): SavedModelLoaderOptions {
-    const both = flags.tensorflowSessionParallelism;
+    const both = Math.max(0, flags.tensorflowSessionParallelism);
+    const intraOp = Math.max(0, flags.tensorflowIntraOpParallelism);
+    const interOp = Math.max(0, flags.tensorflowInterOpParallelism);
     return {
       tags: flags.savedModelTags.split(','),
-      parallelism: {
-        intraOp: flags.tensorflowIntraOpParallelism || both,
-        interOp: flags.tensorflowInterOpParallelism || both,
-      },
+      // A number for either pool wins over the one for both: the other pool is then automatic.
+      parallelism: intraOp > 0 || interOp > 0 ? { intraOp, interOp } : { intraOp: both, interOp: both },
+      gpuMemoryFraction: flags.perProcessGpuMemoryFraction,
+      sessionConfig: this.#options.configFiles?.session,
       batching: flags.enableBatching,
       queue: this.#pool.queue,
     };
@@ -180,24 +222,25 @@ export class Server {
     if (missing.length > 0) throw unavailableModels(missing, this.#manager.failures());
   }
 
-  #createDoors(api: Api): void {
-    const { flags, graphpipeModel } = this.#options;
+  #createDoors(): void {
+    const { flags, graphpipeModel, isGiven = () => false } = this.#options;
     const { host, maxRequestBytes: maxBodyBytes, restApiTimeoutInMs: timeoutMillis } = flags;
-    if (flags.port !== 0) {
-      this.#doors.grpc = createGrpcDoor(api, { host, port: flags.port, maxMessageBytes: maxBodyBytes });
-    }
-    if (flags.restApiPort !== 0) {
-      this.#doors.rest = createRestDoor(api, {
-        host,
+    if (flags.port !== 0 || flags.grpcSocketPath !== '') this.#doors.grpc = this.#createGrpcDoor();
+    if (isRestPortTaken(flags)) {
+      log.error(`--rest_api_port cannot be the same as --port: REST stays off, and gRPC has port ${flags.port}.`);
+    } else if (flags.restApiPort !== 0) {
+      this.#doors.rest = createRestDoor(this.#api('rest'), {
+        host: isGiven('host') ? host : '',
         port: flags.restApiPort,
         maxBodyBytes,
         maxUnpackedBytes: flags.maxUnpackedRequestBytes,
         timeoutMillis,
         cors: flags.restApiEnableCorsSupport,
+        metricsPaths: this.#options.configFiles?.metricsPaths ?? [],
       });
     }
     if (flags.graphpipePort !== 0) {
-      this.#doors.graphpipe = createGraphPipeDoor(api, {
+      this.#doors.graphpipe = createGraphPipeDoor(this.#api('graphpipe'), {
         host,
         port: flags.graphpipePort,
         maxBodyBytes,
@@ -206,6 +249,31 @@ export class Server {
         timeoutMillis: timeoutMillis > 0 ? timeoutMillis : Number.POSITIVE_INFINITY,
       });
     }
+  }
+
+  #api(door: DoorName): Api {
+    const parts = {
+      manager: this.#manager,
+      reloading: { configurator: this.#configurator, metricValue: (name: string) => metrics.valueOf(name) },
+      ready: () => this.#ready,
+      options: { checkMethodNames: this.#options.flags.enableSignatureMethodNameCheck },
+    };
+    return createApi(parts, door);
+  }
+
+  #createGrpcDoor(): Door {
+    const api = this.#api('grpc');
+    const { flags, isGiven = () => false } = this.#options;
+    const limited = isGiven('grpc_max_threads') && flags.grpcMaxThreads > 0;
+    return createGrpcDoor(limited ? limitInFlight(api, flags.grpcMaxThreads) : api, {
+      host: flags.host,
+      port: flags.port === 0 ? undefined : flags.port,
+      socketPath: flags.grpcSocketPath,
+      maxMessageBytes: flags.maxRequestBytes,
+      requestLogs: this.#requestLogs,
+      channelArguments: parseGrpcChannelArguments(flags.grpcChannelArguments),
+      outputFormat: flags.enableSerializationAsTensorContent ? OutputFormat.RAW : OutputFormat.TYPED_FIELDS,
+    });
   }
 
   #openDoors(): [DoorName, Door][] {

@@ -6,11 +6,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 namespace tensorgate {
 
@@ -51,6 +54,12 @@ int PortOf(int fd) {
   return ntohs(reinterpret_cast<sockaddr_in*>(&name)->sin_port);
 }
 
+// 0 if there is no such file.
+ino_t InodeOf(const std::string& path) {
+  struct stat file {};
+  return lstat(path.c_str(), &file) == 0 ? file.st_ino : 0;
+}
+
 }  // namespace
 
 ListenSocket::ListenSocket(int fd) : fd_(fd), spare_fd_(OpenSpare()) {}
@@ -60,6 +69,8 @@ std::unique_ptr<ListenSocket> ListenSocket::Open(const std::string& address, int
     *status = {code::kUnavailable, std::strerror(errno)};
     return nullptr;
   };
+  constexpr std::string_view kUnix = "unix:";
+  if (address.starts_with(kUnix)) return OpenUnix(address.substr(kUnix.size()), status);
   const auto target = Resolve(address, port);
   if (!target) {
     *status = {code::kInvalidArgument, "'" + address + "' is no address"};
@@ -77,7 +88,27 @@ std::unique_ptr<ListenSocket> ListenSocket::Open(const std::string& address, int
   return made;
 }
 
+std::unique_ptr<ListenSocket> ListenSocket::OpenUnix(const std::string& path, Status* status) {
+  const auto failed = [&](const char* reason) {
+    *status = {code::kUnavailable, reason};
+    return nullptr;
+  };
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(name.sun_path)) return failed("the path of a socket has 1 to 107 bytes");
+  path.copy(name.sun_path, path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed(std::strerror(errno));
+  std::unique_ptr<ListenSocket> made(new ListenSocket(fd));
+  if (bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0) return failed(std::strerror(errno));
+  made->path_ = path;
+  made->inode_ = InodeOf(path);
+  if (listen(fd, kBacklog) != 0) return failed(std::strerror(errno));
+  return made;
+}
+
 ListenSocket::~ListenSocket() {
+  if (!path_.empty() && InodeOf(path_) == inode_) unlink(path_.c_str());
   close(fd_);
   if (spare_fd_ >= 0) close(spare_fd_);
 }

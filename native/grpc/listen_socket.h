@@ -1,6 +1,8 @@
 // A socket that takes connections.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 
@@ -11,8 +13,9 @@ namespace tensorgate {
 // Owns its descriptor. Of the loop's thread.
 class ListenSocket {
  public:
-  // Binds to a numeric address, v4 or v6, and a port (0: any free one), and listens. Null with `status` if that fails:
-  // its message is the system's word for it.
+  // Binds to a numeric address, v4 or v6, and a port (0: any free one), or to a Unix socket, `unix:PATH`, and listens.
+  // Null with `status` if that fails: its message is the system's word for it. The file of a Unix socket goes with the
+  // object, unless another server has put its own there meanwhile.
   static std::unique_ptr<ListenSocket> Open(const std::string& address, int port, Status* status);
   ~ListenSocket();
   ListenSocket(const ListenSocket&) = delete;
@@ -27,9 +30,12 @@ class ListenSocket {
 
  private:
   explicit ListenSocket(int fd);
+  static std::unique_ptr<ListenSocket> OpenUnix(const std::string& path, Status* status);
 
   const int fd_;
   int port_ = 0;
+  std::string path_;  // of a Unix socket; with the number of its file
+  ino_t inode_ = 0;
   int spare_fd_;  // given up for a moment to take, and close, a connection that there is no descriptor for
 };
 

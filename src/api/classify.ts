@@ -1,5 +1,6 @@
 import type { Manager } from '../core/manager.js';
 import { invalidArgument } from '../errors.js';
+import { metrics, type RequestSource } from '../metrics.js';
 import { DEFAULT_SIGNATURE, type SavedModel } from '../servables/saved-model.js';
 import type { SignatureInfo } from '../servables/signature-info.js';
 import type { Answerer, Classification, ExampleRequest, Regression } from '../tensor/inference.js';
@@ -7,6 +8,7 @@ import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor
 import type { ApiOptions } from './api.js';
 import { exampleTensor } from './example-tensor.js';
 import { readClassification, readRegression } from './inference-results.js';
+import { acquireCounted } from './predict.js';
 import { CLASSES, checkClassifySignature, checkRegressSignature, INPUTS, SCORES } from './signature-checks.js';
 
 /** Api.classify. */
@@ -14,8 +16,9 @@ export function classify(
   manager: Manager<SavedModel>,
   request: ExampleRequest,
   options: ApiOptions,
+  source: RequestSource,
 ): Promise<Classification & Answerer> {
-  return runOnExamples(manager, request, (signature) => {
+  return runOnExamples(manager, request, source, (signature) => {
     const wanted = checkClassifySignature(signature, options.checkMethodNames);
     const places = { classes: placeOf(wanted, CLASSES), scores: placeOf(wanted, SCORES) };
     return { wanted, read: (outputs, exampleCount) => readClassification(outputs, places, exampleCount) };
@@ -27,8 +30,9 @@ export function regress(
   manager: Manager<SavedModel>,
   request: ExampleRequest,
   options: ApiOptions,
+  source: RequestSource,
 ): Promise<Regression & Answerer> {
-  return runOnExamples(manager, request, (signature) => {
+  return runOnExamples(manager, request, source, (signature) => {
     const wanted = checkRegressSignature(signature, options.checkMethodNames);
     return { wanted, read: (outputs, exampleCount) => readRegression(outputs, 0, exampleCount) };
   });
@@ -48,19 +52,22 @@ interface Reading<R> {
 async function runOnExamples<R>(
   manager: Manager<SavedModel>,
   request: ExampleRequest,
+  source: RequestSource,
   prepare: (signature: SignatureInfo) => Reading<R>,
 ): Promise<R & Answerer> {
-  const handle = manager.acquire(request.modelSpec);
+  const handle = acquireCounted(manager, request.modelSpec, source);
   try {
     const { wanted, read } = prepare(signatureOf(handle.servable, request.signatureName));
     const { input, body, exampleCount } = exampleTensor(request.input, INPUTS);
     const run = predictRequest(request, { inputs: [input], body, outputFilter: wanted });
-    return await handle.servable.predict(run, (outputs) => ({
+    metrics.requests.countExamples(handle.id.name, exampleCount, source.api);
+    const answer = (outputs: Outputs) => ({
       ...read(outputs, exampleCount),
       modelName: outputs.modelName,
       modelVersion: outputs.modelVersion,
       signatureName: outputs.signatureName,
-    }));
+    });
+    return await handle.servable.predict(run, answer, source);
   } finally {
     handle.release();
   }

@@ -1,5 +1,6 @@
 import { describeConfig } from '../config/effective-config.js';
 import type { Manager } from '../core/manager.js';
+import { type DoorLabel, requestSource } from '../metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import type { Api, ApiOptions } from './api.js';
 import { classify, regress } from './classify.js';
@@ -9,18 +10,26 @@ import { multiInference } from './multi-inference.js';
 import { predict } from './predict.js';
 import { type Reloading, reloadConfig } from './reload-config.js';
 
-/** The Api over a manager; `ready` says whether the server takes requests. */
-export function createApi(
-  manager: Manager<SavedModel>,
-  reloading: Reloading,
-  ready: () => boolean,
-  options: ApiOptions,
-): Api {
+/** What the Api of every door is made of. */
+export interface ApiParts {
+  readonly manager: Manager<SavedModel>;
+  readonly reloading: Reloading;
+  /** Whether the server takes requests. */
+  readonly ready: () => boolean;
+  readonly options: ApiOptions;
+}
+
+/** The Api as one door has it: what comes through it is counted under its name. */
+export function createApi({ manager, reloading, ready, options }: ApiParts, door: DoorLabel): Api {
+  const predictSource = requestSource(door, 'Predict');
+  const classifySource = requestSource(door, 'Classify');
+  const regressSource = requestSource(door, 'Regress');
+  const multiInferenceSource = requestSource(door, 'MultiInference');
   return {
-    predict: (request, encode) => predict(manager, request, encode, options),
-    classify: (request) => classify(manager, request, options),
-    regress: (request) => regress(manager, request, options),
-    multiInference: (request) => multiInference(manager, request, options),
+    predict: (request, encode) => predict(manager, request, encode, options, predictSource),
+    classify: (request) => classify(manager, request, options, classifySource),
+    regress: (request) => regress(manager, request, options, regressSource),
+    multiInference: (request) => multiInference(manager, request, options, multiInferenceSource),
     modelMetadata: (spec) => modelMetadata(manager, spec),
     modelStatus: ({ name, version }) => manager.states(name, version),
     reloadConfig: (config, metricNames) => reloadConfig(reloading, config, metricNames),

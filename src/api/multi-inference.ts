@@ -1,5 +1,6 @@
 import type { Manager } from '../core/manager.js';
 import { Code, invalidArgument, ServingError } from '../errors.js';
+import { metrics, type RequestSource } from '../metrics.js';
 import { DEFAULT_SIGNATURE, type SavedModel } from '../servables/saved-model.js';
 import type { SignatureInfo } from '../servables/signature-info.js';
 import {
@@ -13,6 +14,7 @@ import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor
 import type { ApiOptions } from './api.js';
 import { exampleTensor } from './example-tensor.js';
 import { readClassification, readRegression } from './inference-results.js';
+import { acquireCounted } from './predict.js';
 import { CLASSES, checkClassifySignature, checkRegressSignature, OUTPUTS, SCORES } from './signature-checks.js';
 
 /**
@@ -23,10 +25,11 @@ export async function multiInference(
   manager: Manager<SavedModel>,
   request: MultiInferenceRequest,
   options: ApiOptions,
+  source: RequestSource,
 ): Promise<InferenceResult[]> {
   const modelSpec = request.tasks[0]?.modelSpec;
   if (modelSpec === undefined || modelSpec.name === '') throw invalidArgument('ModelSpec has no name specified.');
-  const handle = manager.acquire(modelSpec);
+  const handle = acquireCounted(manager, modelSpec, source);
   try {
     const tasks = prepareTasks(request.tasks, handle.servable, options);
     const { input, body, exampleCount } = exampleTensor(request.input, commonInput(tasks));
@@ -37,9 +40,9 @@ export async function multiInference(
       ...{ inputs: [input], body, outputFilter, deadlineMillis },
       ...(cancellation === undefined ? {} : { cancellation }),
     };
-    return await handle.servable.predict(run, (outputs) =>
-      tasks.map((task) => readResult(outputs, task, exampleCount)),
-    );
+    metrics.requests.countExamples(handle.id.name, exampleCount, source.api);
+    const answer = (outputs: Outputs) => tasks.map((task) => readResult(outputs, task, exampleCount));
+    return await handle.servable.predict(run, answer, source);
   } finally {
     handle.release();
   }

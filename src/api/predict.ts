@@ -1,9 +1,11 @@
 import type { Manager } from '../core/manager.js';
-import { Code, ServingError } from '../errors.js';
+import type { ServableHandle } from '../core/servable-handle.js';
+import { Code, ServingError, toServingError } from '../errors.js';
 import { readStringMember } from '../json-reader.js';
+import { metrics, type RequestSource } from '../metrics.js';
 import { DEFAULT_SIGNATURE, type SavedModel } from '../servables/saved-model.js';
 import { CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
-import type { EncodeOutputs, PredictRequest } from '../tensor/predict-request.js';
+import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
 import type { ApiOptions } from './api.js';
 
 /** Api.predict: runs the request on the version it names, which stays loaded until the answer is made. */
@@ -12,13 +14,28 @@ export async function predict<T>(
   request: PredictRequest,
   encode: EncodeOutputs<T>,
   options: ApiOptions,
+  source: RequestSource,
 ): Promise<T> {
-  const handle = manager.acquire(request.modelSpec);
+  const handle = acquireCounted(manager, request.modelSpec, source);
   try {
     if (options.checkMethodNames) checkMethodName(handle.servable, request);
-    return await handle.servable.predict(request, encode);
+    return await handle.servable.predict(request, encode, source);
   } finally {
     handle.release();
+  }
+}
+
+/** Manager.acquire; counts a request that it refuses. The servable counts the others. */
+export function acquireCounted(
+  manager: Manager<SavedModel>,
+  spec: ModelSpec,
+  source: RequestSource,
+): ServableHandle<SavedModel> {
+  try {
+    return manager.acquire(spec);
+  } catch (error) {
+    metrics.requests.countRefused(source, spec.name, toServingError(error).code);
+    throw error;
   }
 }
 

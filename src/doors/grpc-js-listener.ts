@@ -5,11 +5,11 @@
 import * as grpc from '@grpc/grpc-js';
 import { Cancellation } from '../tensor/predict-request.js';
 import {
-  addressOf,
   beingClosed,
   cannotBind,
   DEFAULT_MAX_MESSAGE_BYTES,
   type DialogueMethod,
+  formatAddress,
   type GrpcListener,
   type GrpcListenerOptions,
   IDLE_GRACE_MILLIS,
@@ -19,6 +19,7 @@ import {
   stopping,
   type UnaryMethod,
 } from './grpc-method.js';
+import { takeOverSocket } from './grpc-socket.js';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
@@ -40,6 +41,7 @@ export class GrpcJsListener implements GrpcListener {
     if (process.env.GRPC_VERBOSITY === undefined) grpc.setLogVerbosity(grpc.logVerbosity.NONE);
     // channelz must stay on: without it forceShutdown() of grpc-js 1.14 forgets the open connections.
     this.#server = new grpc.Server({
+      ...options.channelArguments,
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': -1,
       interceptors: [(_method, call) => this.#count(explainTooLarge(call, maxMessageBytes))],
@@ -80,11 +82,20 @@ export class GrpcJsListener implements GrpcListener {
   }
 
   async listen(): Promise<number> {
-    if (this.#draining) throw beingClosed(this.#options);
+    const { host, port, socketPath = '' } = this.#options;
+    if (socketPath !== '') {
+      takeOverSocket(socketPath);
+      await this.#bind(`unix:${socketPath}`);
+    }
+    return port === undefined ? 0 : this.#bind(formatAddress(host, port));
+  }
+
+  #bind(address: string): Promise<number> {
+    if (this.#draining) throw beingClosed(address);
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(addressOf(this.#options), grpc.ServerCredentials.createInsecure(), (error, port) => {
+      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
         if (error === null) resolve(port);
-        else reject(cannotBind(this.#options, error));
+        else reject(cannotBind(address, error));
       });
     });
   }

@@ -45,8 +45,12 @@ export type DialogueMethod = (request: Uint8Array) => Uint8Array;
 
 export interface GrpcListenerOptions {
   readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
+  /** 0: any free port; undefined: no TCP. */
+  readonly port?: number | undefined;
+  /** Unix socket to listen on too; empty, which is the default: none. */
+  readonly socketPath?: string;
+  /** Settings of the transport by gRPC's names, for the listener on grpc-js; unknown ones do no harm. */
+  readonly channelArguments?: Readonly<Record<string, number | string>>;
   /** Longest request message accepted, after decompression. Default: 2^31 - 1, the most that protobuf can hold. */
   readonly maxMessageBytes?: number;
   /** Maps whatever a method threw. */
@@ -80,20 +84,18 @@ export function registeredTwice(path: string): ServingError {
   return new ServingError(Code.INTERNAL, `The gRPC method ${path} is registered twice.`);
 }
 
-/** `host:port`, for messages. */
-export function addressOf({ host, port }: GrpcListenerOptions): string {
+/** `host:port`. */
+export function formatAddress(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-export function beingClosed(options: GrpcListenerOptions): ServingError {
-  return new ServingError(Code.UNAVAILABLE, `The gRPC door at ${addressOf(options)} is being closed.`);
+export function beingClosed(address: string): ServingError {
+  return new ServingError(Code.UNAVAILABLE, `The gRPC door at ${address} is being closed.`);
 }
 
-export function cannotBind(options: GrpcListenerOptions, cause: Error): ServingError {
+export function cannotBind(address: string, cause: Error): ServingError {
   const reason = /EADDRINUSE|already in use/.test(cause.message)
     ? 'another process listens there already. Stop it, or choose another port with --port'
     : `${cause.message}. Check that the host is an address of this machine and that the port may be opened`;
-  return new ServingError(Code.UNAVAILABLE, `The gRPC door cannot listen at ${addressOf(options)}: ${reason}.`, {
-    cause,
-  });
+  return new ServingError(Code.UNAVAILABLE, `The gRPC door cannot listen at ${address}: ${reason}.`, { cause });
 }

@@ -14,6 +14,7 @@ import {
   cannotBind,
   DEFAULT_MAX_MESSAGE_BYTES,
   type DialogueMethod,
+  formatAddress,
   type GrpcListener,
   type GrpcListenerOptions,
   type GrpcStatus,
@@ -26,6 +27,7 @@ import {
   type UnaryCall,
   type UnaryMethod,
 } from './grpc-method.js';
+import { takeOverSocket } from './grpc-socket.js';
 
 const MAX_RECORDS = 1024;
 /** How often a drain looks whether it is done. */
@@ -85,15 +87,27 @@ export class NativeGrpcListener implements GrpcListener {
   }
 
   async listen(): Promise<number> {
-    if (this.#draining) throw beingClosed(this.#options);
-    const { host, port } = this.#options;
-    try {
-      const addresses = isIP(host) ? [host] : (await lookup(host, { all: true })).map(({ address }) => address);
-      if (this.#draining) throw beingClosed(this.#options);
-      return this.#bind(new Set(addresses), port);
-    } catch (error) {
-      throw error instanceof ServingError ? error : cannotBind(this.#options, error as Error);
+    const { host, port, socketPath = '' } = this.#options;
+    if (socketPath !== '') {
+      takeOverSocket(socketPath);
+      await this.#listenAt(socketPath, () => this.#bind([`unix:${socketPath}`], 0));
     }
+    return port === undefined ? 0 : this.#listenAt(formatAddress(host, port), () => this.#listenOn(host, port));
+  }
+
+  async #listenAt(address: string, listen: () => number | Promise<number>): Promise<number> {
+    if (this.#draining) throw beingClosed(address);
+    try {
+      return await listen();
+    } catch (error) {
+      throw error instanceof ServingError ? error : cannotBind(address, error as Error);
+    }
+  }
+
+  async #listenOn(host: string, port: number): Promise<number> {
+    const addresses = isIP(host) ? [host] : (await lookup(host, { all: true })).map(({ address }) => address);
+    if (this.#draining) throw beingClosed(formatAddress(host, port));
+    return this.#bind(new Set(addresses), port);
   }
 
   async drain(): Promise<void> {

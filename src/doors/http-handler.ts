@@ -36,6 +36,7 @@ export type HttpHandler = (exchange: HttpExchange, body: Uint8Array) => void | P
 export interface HttpOptions {
   /** The door's name, for errors. */
   readonly name: string;
+  /** Empty: all interfaces, by the IPv6 wildcard where the machine has IPv6, which takes in IPv4. */
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;

@@ -59,12 +59,14 @@ class HttpDoor implements Door, ExchangeOwner {
       const app = App();
       app.filter((_res, change) => this.#countConnection(change));
       app.any('/*', (res, req) => this.#accept(new Exchange(this, res, req), res));
-      app.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+      const onListening = (socket: ListenSocket | false) => {
         if (socket === false) return reject(this.#cannotListen('it is in use, not of this machine, or not permitted'));
         this.#app = app;
         this.#listenSocket = socket;
         resolve(us_socket_local_port(socket));
-      });
+      };
+      if (host === '') app.listen(port, LIBUS_LISTEN_EXCLUSIVE_PORT, onListening);
+      else app.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, onListening);
     });
   }
 
@@ -118,7 +120,7 @@ class HttpDoor implements Door, ExchangeOwner {
     const { name, host, port } = this.options;
     return new ServingError(
       Code.UNAVAILABLE,
-      `The ${name} door cannot listen at ${host}:${port}: ${reason}. Choose another address or port.`,
+      `The ${name} door cannot listen at ${host || '[::]'}:${port}: ${reason}. Choose another address or port.`,
     );
   }
 }

@@ -44,6 +44,8 @@ declare module 'uWebSockets.js' {
     /** Called with 1 for each connection that opens and -1 for each that closes. */
     filter(changed: (res: HttpResponse, count: number) => void): TemplatedApp;
     listen(host: string, port: number, options: number, done: (socket: ListenSocket | false) => void): TemplatedApp;
+    /** On all interfaces. */
+    listen(port: number, options: number, done: (socket: ListenSocket | false) => void): TemplatedApp;
     /** Closes all sockets at once, listening ones included. */
     close(): TemplatedApp;
   }

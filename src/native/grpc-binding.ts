@@ -39,7 +39,7 @@ export interface GrpcBinding {
   ): GrpcListenerId;
   /** Returns the method's number: they count from 0. A dialogue has any number of request messages, others have one. */
   grpcRegister(listener: GrpcListenerId, path: string, isDialogue: boolean): number;
-  /** `address`: numeric. Returns the port. Throws with the system's reason. */
+  /** `address`: numeric, or `unix:PATH`. Returns the port, 0 for a path. Throws with the system's reason. */
   grpcListen(listener: GrpcListenerId, address: string, port: number): number;
   /**
    * Sends one message; its bytes have been copied on return. In vain, but no error, once the client has gone. Throws

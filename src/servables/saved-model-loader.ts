@@ -2,10 +2,17 @@
 import type { Loader } from '../core/loader.js';
 import type { AspiredVersion } from '../core/source.js';
 import { toServingError } from '../errors.js';
+import type { ConfigProto } from '../gen/messages.js';
 import { binding, type LoadedSession, type QueueId, type SessionId } from '../native/binding.js';
+import { noteMlmd } from './mlmd.js';
 import { SavedModel } from './saved-model.js';
 import { checkHasTags, checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
-import { generalSessionConfig, leanSessionConfig, type SessionParallelism } from './session-config.js';
+import {
+  generalSessionConfig,
+  leanSessionConfig,
+  type SessionOptions,
+  type SessionParallelism,
+} from './session-config.js';
 import { Signature } from './signature.js';
 import { isBatchable, type SignatureInfo } from './signature-info.js';
 import { SteadyCosts } from './steady-cost.js';
@@ -14,6 +21,10 @@ export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
   readonly tags: readonly string[];
   readonly parallelism: SessionParallelism;
+  /** Share of the memory of each GPU; 0: as much as is needed. */
+  readonly gpuMemoryFraction?: number;
+  /** What --tensorflow_session_config_file says; the options above win over it. */
+  readonly sessionConfig?: ConfigProto | undefined;
   /** Whether requests that wait together may share a run, where the signature allows it. */
   readonly batching: boolean;
   /** The queue of the device that the model is to run on. */
@@ -49,6 +60,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       const { queue } = this.#options;
       this.#servable = new SavedModel({ id, session: session.id, queue, signatures, declared: metaGraph.signatures });
       this.#session = session.id;
+      noteMlmd(id, path);
       return this.#servable;
     } catch (error) {
       await binding.releaseSession(session.id);
@@ -74,21 +86,29 @@ export class SavedModelLoader implements Loader<SavedModel> {
 
   /** The lean session where the graph allows it, else the general one. */
   async #loadSession(): Promise<LoadedSession> {
-    const { parallelism } = this.#options;
-    if (parallelism.interOp > 0) return this.#loadWith(generalSessionConfig(parallelism));
+    const config = this.#sessionOptions();
+    if (config.interOp > 0) return this.#loadWith(generalSessionConfig(config));
     try {
-      const lean = await this.#loadWith(leanSessionConfig(parallelism));
+      const lean = await this.#loadWith(leanSessionConfig(config));
       if (!lean.hasV1ControlFlow) return lean;
       await binding.releaseSession(lean.id);
     } catch (error) {
       if (!REFUSED_BY_LEAN_EXECUTOR.test(String(error))) throw toServingError(error);
     }
-    return this.#loadWith(generalSessionConfig(parallelism));
+    return this.#loadWith(generalSessionConfig(config));
+  }
+
+  /** The flags, and for what they leave open the file. */
+  #sessionOptions(): SessionOptions {
+    const { parallelism, gpuMemoryFraction = 0, sessionConfig: base } = this.#options;
+    const intraOp = parallelism.intraOp || Math.max(0, base?.intra_op_parallelism_threads ?? 0);
+    const interOp = parallelism.interOp || Math.max(0, base?.inter_op_parallelism_threads ?? 0);
+    return { intraOp, interOp, gpuMemoryFraction, base };
   }
 
   async #loadWith(config: Uint8Array): Promise<LoadedSession> {
-    const { tags, parallelism } = this.#options;
-    const interruptible = parallelism.interOp > 0;
+    const { tags } = this.#options;
+    const interruptible = this.#sessionOptions().interOp > 0;
     try {
       return await binding.loadSession({ directory: this.#version.path, tags, config, interruptible });
     } catch (error) {

@@ -1,6 +1,7 @@
 /** A loaded SavedModel: the servable that answers predict requests. */
 import type { ServableId } from '../core/servable-id.js';
-import { Code, ServingError } from '../errors.js';
+import { Code, ServingError, toServingError } from '../errors.js';
+import { metrics, type RequestRecorder, type RequestSource, requestSource } from '../metrics.js';
 import { binding, type QueueId, type SessionId } from '../native/binding.js';
 import type { DataType } from '../tensor/dtype.js';
 import type {
@@ -10,13 +11,16 @@ import type {
   PredictRequest,
   TensorPredictRequest,
 } from '../tensor/predict-request.js';
-import { completions, type MailboxOutputs } from '../workers/completions.js';
+import { completions, type MailboxOutputs, type Pending } from '../workers/completions.js';
 import { GraphSignatures } from './graph-signatures.js';
 import { type Signature, type SignatureCall, signatureNotFound } from './signature.js';
 import type { SignatureInfo } from './signature-info.js';
 import { writeSubmission } from './submission.js';
 
 export const DEFAULT_SIGNATURE = 'serving_default';
+
+/** What requests count as whose caller does not say. */
+const DEFAULT_SOURCE = requestSource('grpc', 'Predict');
 
 export interface SavedModelOptions {
   readonly id: ServableId;
@@ -36,6 +40,11 @@ export class SavedModel {
   readonly #queue: QueueId;
   readonly #signatures: ReadonlyMap<string, Signature>;
   readonly #graphSignatures: GraphSignatures;
+  /** For requests whose signature is not known: refused before, or JSON, where the addon finds it. */
+  readonly #recorders: (RequestRecorder | undefined)[] = [];
+  readonly #allRecorders: RequestRecorder[] = [];
+  /** Of JSON requests: the only signature there is, else empty. */
+  readonly #jsonSignature: string;
 
   constructor(options: SavedModelOptions) {
     this.id = options.id;
@@ -44,6 +53,7 @@ export class SavedModel {
     this.#queue = options.queue;
     this.#signatures = new Map(options.signatures.map((signature) => [signature.name, signature]));
     this.#graphSignatures = new GraphSignatures(options.session);
+    this.#jsonSignature = options.signatures.length === 1 ? (options.signatures[0]?.name ?? '') : '';
   }
 
   /** What a signature that clients may run declares; undefined if there is none of that name. */
@@ -55,10 +65,12 @@ export class SavedModel {
    * Runs the model; see Api.predict for what it rejects with. The body of the request has been read when
    * the promise is returned.
    */
-  predict<T>(request: PredictRequest, encode: EncodeOutputs<T>): Promise<T> {
+  predict<T>(request: PredictRequest, encode: EncodeOutputs<T>, source = DEFAULT_SOURCE): Promise<T> {
     // Not async: that would be one more promise for each request.
     try {
-      return request.kind === 'json' ? this.#predictJson(request, encode) : this.#predictTensors(request, encode);
+      return request.kind === 'json'
+        ? this.#predictJson(request, encode, source)
+        : this.#predictTensors(request, encode, source);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -68,6 +80,35 @@ export class SavedModel {
   close(): void {
     for (const { id } of this.#signatures.values()) binding.removeSignature(id);
     this.#graphSignatures.close();
+    for (const recorder of this.#allRecorders) metrics.requests.retire(recorder);
+  }
+
+  #recorder(recorders: (RequestRecorder | undefined)[], signature: string, source: RequestSource): RequestRecorder {
+    const known = recorders[source.index];
+    if (known !== undefined) return known;
+    const recorder = metrics.requests.recorder(this.id.name, this.id.version, signature, source);
+    recorders[source.index] = recorder;
+    this.#allRecorders.push(recorder);
+    return recorder;
+  }
+
+  /** The call that the request asks for. Counts a request that is refused. */
+  #prepareCounted(request: TensorPredictRequest, source: RequestSource): SignatureCall {
+    try {
+      return this.#prepare(request);
+    } catch (error) {
+      const recorder = this.#recorder(this.#recorders, this.#jsonSignature, source);
+      recorder.begin(request.body.byteLength);
+      recorder.fail(toServingError(error).code);
+      throw error;
+    }
+  }
+
+  /** Calls that no signature declares are recorded as those of no signature. */
+  #recorderOf({ signature }: SignatureCall, source: RequestSource): RequestRecorder {
+    return this.#signatures.get(signature.name) === signature
+      ? this.#recorder(signature.recorders, signature.name, source)
+      : this.#recorder(this.#recorders, this.#jsonSignature, source);
   }
 
   #prepare(request: TensorPredictRequest): SignatureCall {
@@ -85,38 +126,54 @@ export class SavedModel {
     return this.#signatures.values().next().value;
   }
 
-  #predictTensors<T>(request: TensorPredictRequest, encode: EncodeOutputs<T>): Promise<T> {
-    const call = this.#prepare(request);
-    return this.#run(request, call, encode, (id) => {
+  #predictTensors<T>(request: TensorPredictRequest, encode: EncodeOutputs<T>, source: RequestSource): Promise<T> {
+    const call = this.#prepareCounted(request, source);
+    return this.#run(request, call, encode, this.#recorderOf(call, source), (id) => {
       const words = writeSubmission(request.outputFormat, millisLeft(request), call.fetches, call.inputs);
       binding.submit(this.#queue, call.signature.id, id, words, call.body);
     });
   }
 
-  #predictJson<T>(request: JsonPredictRequest, encode: EncodeOutputs<T>): Promise<T> {
-    return this.#run(request, undefined, encode, (id) => {
+  #predictJson<T>(request: JsonPredictRequest, encode: EncodeOutputs<T>, source: RequestSource): Promise<T> {
+    const recorder = this.#recorder(this.#recorders, this.#jsonSignature, source);
+    return this.#run(request, undefined, encode, recorder, (id) => {
       binding.submitJson(this.#queue, this.#session, id, millisLeft(request), request.body);
     });
   }
 
+  /** Every request that has come this far is recorded here, once. */
   #run<T>(
-    { deadlineMillis, cancellation }: PredictRequest,
+    { body, deadlineMillis, cancellation }: PredictRequest,
     call: SignatureCall | undefined,
     encode: EncodeOutputs<T>,
+    recorder: RequestRecorder,
     submit: (id: number) => void,
   ): Promise<T> {
+    const startMillis = performance.now();
+    recorder.begin(body.byteLength);
     return new Promise((resolve, reject) => {
-      const abandon = completions().submit(
-        {
-          queue: this.#queue,
-          deadlineMillis,
-          onOutputs: (outputs) => resolve(encode(new ServableOutputs(outputs, this.id, call))),
-          onError: reject,
-        },
-        submit,
-      );
+      const fail = (error: ServingError) => {
+        recorder.fail(error.code);
+        reject(error);
+      };
+      const onOutputs = (outputs: MailboxOutputs) => {
+        const { queueMicros, runMicros, totalBytes } = outputs;
+        resolve(encode(new ServableOutputs(outputs, this.id, call)));
+        recorder.succeed((performance.now() - startMillis) * 1000, queueMicros, runMicros, totalBytes);
+      };
+      const abandon = this.#submit({ queue: this.#queue, deadlineMillis, onOutputs, onError: fail }, submit);
       cancellation?.onCancel(() => abandon(new ServingError(Code.CANCELLED, CLIENT_GONE)));
     });
+  }
+
+  /** completions().submit(), with an error told as those that come later. */
+  #submit(pending: Pending, submit: (id: number) => void): (error: ServingError) => void {
+    try {
+      return completions().submit(pending, submit);
+    } catch (error) {
+      pending.onError(toServingError(error));
+      return () => {};
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** A signature of a loaded model: what it declares, and the prepared call behind it. */
 import { failedPrecondition, invalidArgument, type ServingError, toServingError } from '../errors.js';
+import type { RequestRecorder } from '../metrics.js';
 import type { PreparedSignature, SignatureId } from '../native/binding.js';
 import { dataTypeName } from '../tensor/dtype.js';
 import type { InputTensor, TensorPredictRequest } from '../tensor/predict-request.js';
@@ -25,6 +26,8 @@ const ALL: readonly number[] = [];
 
 export class Signature {
   readonly info: SignatureInfo;
+  /** Kept here so that a request finds its own by RequestSource.index. */
+  readonly recorders: (RequestRecorder | undefined)[] = [];
   readonly #prepared: PreparedSignature;
   readonly #inputIndex: ReadonlyMap<string, number>;
   readonly #outputIndex: ReadonlyMap<string, number>;

@@ -21,6 +21,7 @@ export class MailboxOutputs {
   readonly #words: Float64Array;
   readonly #bytes: Uint8Array;
   #record = 0;
+  #start = 0;
   #count = 0;
   /** Word where each output's description begins. */
   readonly #at: number[] = [];
@@ -33,6 +34,7 @@ export class MailboxOutputs {
   /** Points at the record that begins at `word`; `record` is its place in the mailbox. */
   reset(record: number, word: number): void {
     this.#record = record;
+    this.#start = word;
     this.#count = this.#word(word + 5);
     let at = word + HEADER_WORDS;
     for (let i = 0; i < this.#count; i++) {
@@ -49,6 +51,23 @@ export class MailboxOutputs {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** How long the request waited for a worker, µs. */
+  get queueMicros(): number {
+    return this.#word(this.#start + 3);
+  }
+
+  /** How long its run took, µs; requests that share a run have the same. */
+  get runMicros(): number {
+    return this.#word(this.#start + 4);
+  }
+
+  /** Bytes of all outputs, in the form that was asked for. */
+  get totalBytes(): number {
+    let total = 0;
+    for (let i = 0; i < this.#count; i++) total += this.#word((this.#at[i] as number) + 2);
+    return total;
   }
 
   dtype(index: number): DataType {

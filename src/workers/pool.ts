@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import { toServingError } from '../errors.js';
 import { log } from '../log.js';
+import { metrics } from '../metrics.js';
 import { binding, type QueueId } from '../native/binding.js';
+import { workerMetrics } from './worker-metrics.js';
 
 /** Before a worker that died is replaced: one that cannot even start must not keep the loop busy. */
 const RESTART_MILLIS = 1000;
@@ -25,11 +27,13 @@ export class WorkerPool {
   readonly #piscina: Piscina;
   readonly #tasks: Promise<void>[];
   readonly #closeQueue: () => void;
+  readonly #hideMetrics: () => void;
   #closing = false;
 
   constructor(options: WorkerPoolOptions) {
     this.device = options.device;
     this.queue = binding.createQueue();
+    this.#hideMetrics = metrics.register(workerMetrics(this.device, this.queue));
     this.#piscina = new Piscina({
       filename: new URL('./worker.js', import.meta.url).href,
       minThreads: options.workers,
@@ -48,6 +52,7 @@ export class WorkerPool {
     await Promise.all(this.#tasks);
     await this.#piscina.destroy();
     process.off('exit', this.#closeQueue);
+    this.#hideMetrics();
     binding.removeQueue(this.queue);
   }
 

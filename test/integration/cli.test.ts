@@ -1,4 +1,5 @@
 /** The command as people type it: what it prints, what it refuses in which words, and with which exit code. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import * as grpc from '@grpc/grpc-js';
 import { differenceOf, halfPlusTwoCall } from '../support/bundled-calls.js';
 import { type ChildOptions, type ChildResult, runNode } from '../support/child-program.js';
 import { type DoorClient, DoorError, withDoorClients } from '../support/door-clients.js';
@@ -16,21 +18,29 @@ import { withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 120_000 };
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const NO_DOORS = ['--port=0', '--rest_api_port=0', '--graphpipe_port=0'];
+/** For servers that never get as far as opening a port. */
+const NO_DOORS = ['--port=1', '--rest_api_port=0', '--graphpipe_port=0'];
 
 function run(args: readonly string[], options?: ChildOptions): Promise<ChildResult> {
   return runNode([MAIN, ...args], options);
 }
 
-/** The command must end with 1, print nothing on stdout, and end its stderr with one line that says why. */
+/** The server must end with 255, and with one line on stdout that says why, in tensorflow_model_server's form. */
 async function assertRefused(args: readonly string[], message: RegExp, options?: ChildOptions): Promise<void> {
   const { status, stdout, stderr } = await run(args, options);
-  const last = stderr.trimEnd().split('\n').at(-1) ?? '';
+  assert.equal(status, 255, stderr);
+  assert.match(stdout, /^Failed to start server\. Error: [A-Z_]+: .*[.)R]\n$/);
+  assert.match(stdout, message);
+  assert.doesNotMatch(stderr, /\n {4}at /, 'no stack for people');
+}
+
+/** `inspect` must end with 1, print nothing on stdout, and one line on stderr that says why. */
+async function assertInspectRefuses(args: readonly string[], message: RegExp): Promise<void> {
+  const { status, stdout, stderr } = await run(['inspect', ...args]);
   assert.equal(status, 1, stderr);
   assert.equal(stdout, '');
-  assert.match(last, message);
-  assert.match(last, /^tensorgate.*: [A-Z_]+: .*[.)R]$/);
-  assert.doesNotMatch(stderr, /\n {4}at /, 'no stack for people');
+  assert.match(stderr, message);
+  assert.match(stderr, /^tensorgate: [A-Z_]+: .*[.)R]\n$/);
 }
 
 async function listening(port: number): Promise<Server> {
@@ -61,19 +71,101 @@ describe('tensorgate', LIMIT, () => {
   it('prints its own version and TensorFlow’s with --version', async () => {
     const { status, stdout } = await run(['--version']);
     assert.equal(status, 0);
-    assert.match(stdout, /^tensorgate: \d+\.\d+\.\d+\nTensorFlow Library: 2\.\d+\.\d+\n$/);
+    assert.match(stdout, /^TensorFlow ModelServer: \d+\.\d+\.\d+\nTensorFlow Library: 2\.\d+\.\d+\n$/);
   });
 
-  it('refuses an unknown flag and suggests the nearest one', () =>
-    assertRefused(['--prot=1'], /Unknown flag --prot\. Did you mean --port\?/));
-
-  it('refuses a value of the wrong kind, naming flag, value and what it takes', async () => {
-    await assertRefused(['--port=x'], /--port cannot be "x".*0 to 65535.*--port=8500/);
-    await assertRefused(['--port=65536'], /--port cannot be "65536"/);
-    await assertRefused(['--log_level=loud'], /--log_level cannot be "loud"/);
-    await assertRefused(['--port'], /--port needs a value/);
-    await assertRefused(['serve'], /"serve" is no flag/);
+  it('reports a flag that nobody knows on stdout with the usage, suggests the nearest one, and starts all the same', async () => {
+    await withServer(['--modle_name=m', 'serve'], async (server) => {
+      assert.match(server.logs(), /^unknown argument: --modle_name=m \(Did you mean --model_name\?\)$/m);
+      assert.match(server.logs(), /^unknown argument: serve \(/m);
+      assert.match(server.logs(), /^Usage:$/m);
+      assert.equal((await fetch(`http://127.0.0.1:${server.ports.rest}/v1/models/digits`)).status, 200);
+    });
   });
+
+  it('prints the usage on stdout and ends with 255 over a value of the wrong kind', async () => {
+    const cases: [string, RegExp][] = [
+      ['--port=x', /--port cannot be "x".*0 to 65535.*--port=8500/],
+      ['--port=65536', /--port cannot be "65536"/],
+      ['--enable_batching=maybe', /--enable_batching cannot be "maybe"/],
+      ['--per_process_gpu_memory_fraction=half', /--per_process_gpu_memory_fraction cannot be "half"/],
+      ['--log_level=loud', /--log_level cannot be "loud"/],
+      ['--port', /--port needs a value/],
+    ];
+    for (const [flag, message] of cases) {
+      const { status, stdout, stderr } = await run([flag]);
+      assert.equal(status, 255, flag);
+      assert.match(stdout, /^Usage:$/m);
+      assert.match(stderr, message);
+    }
+  });
+
+  it('prints start errors on stdout as "Failed to start server. Error: <CODE>: <text>", ends with 255 and logs on stderr', async () => {
+    const { status, stdout, stderr } = await run(['--port=0', '--skip_initialize_tpu']);
+    assert.equal(status, 255);
+    assert.match(
+      stdout,
+      /^Failed to start server\. Error: INVALID_ARGUMENT: At least one of --port and --grpc_socket_path .*\n$/,
+    );
+    assert.match(stderr, /^\S+ W --skip_initialize_tpu has no effect: This server knows no TPUs\.\n$/);
+  });
+
+  it('says once in the log that a flag which cannot have an effect here has none', async () => {
+    await withServer(['--rest_api_num_threads=8', '--flush_filesystem_caches=false'], async (server) => {
+      assert.equal(server.logs().match(/--rest_api_num_threads has no effect/g)?.length, 1);
+      assert.equal(server.logs().match(/--flush_filesystem_caches has no effect/g)?.length, 1);
+    });
+  });
+
+  it('rest_api_port equal to port: an error is logged, REST stays off, gRPC runs', async () => {
+    const port = await freePort();
+    await withServer([`--port=${port}`, `--rest_api_port=${port}`], async (server) => {
+      assert.match(server.logs(), / E --rest_api_port cannot be the same as --port: REST stays off/);
+      assert.match(server.logs(), / gRPC is open .*port=/);
+      assert.doesNotMatch(server.logs(), / REST is open /);
+    });
+  });
+
+  it('grpc_socket_path: also listens for gRPC on this Unix socket; an existing socket file is taken over; port=0 turns TCP off', async () => {
+    await withTempDir(async (folder) => {
+      const path = join(folder, 'grpc.sock');
+      const left = createServer().listen(path);
+      await once(left, 'listening');
+      await withServer(['--port=0', `--grpc_socket_path=${path}`], async () => {
+        const client = new grpc.Client(`unix:${path}`, grpc.credentials.createInsecure());
+        const reply = await new Promise<Buffer>((resolve, reject) => {
+          client.makeUnaryRequest(
+            '/grpc.health.v1.Health/Check',
+            (bytes: Buffer) => bytes,
+            (bytes: Buffer) => bytes,
+            Buffer.alloc(0),
+            (error, bytes) => (error ? reject(error) : resolve(bytes as Buffer)),
+          );
+        });
+        client.close();
+        assert.equal(reply.toString('hex'), '0801');
+      });
+      left.close();
+    });
+  });
+
+  it('grpc_socket_path: a file that is no socket is a start error, and is left alone', async () => {
+    await withTempDir(async (folder) => {
+      const path = join(folder, 'notes.txt');
+      await writeFile(path, 'mine');
+      await assertRefused(
+        ['--port=0', '--rest_api_port=0', '--graphpipe_port=0', `--grpc_socket_path=${path}`],
+        /notes\.txt.*no socket/,
+      );
+      assert.equal(await readFile(path, 'utf8'), 'mine');
+    });
+  });
+
+  it('grpc_channel_arguments: what is not key=value is a start error', () =>
+    assertRefused(
+      ['--grpc_channel_arguments=grpc.max_connection_age_ms', ...NO_DOORS],
+      /grpc\.max_connection_age_ms.*key=value/,
+    ));
 
   it('refuses a base path that does not exist', async () => {
     await assertRefused(['--model_base_path=/no/such/folder'], /--model_base_path \/no\/such\/folder does not exist/);
@@ -101,7 +193,7 @@ describe('tensorgate', LIMIT, () => {
     });
   });
 
-  it('ends with 1 if the only version of its model cannot be loaded, saying which and why', async () => {
+  it('ends with 255 if the only version of its model cannot be loaded, saying which and why', async () => {
     await withModelCopy('half_plus_two', async (basePath) => {
       await rm(join(basePath, '1', 'variables'), { recursive: true });
       await assertRefused(
@@ -111,20 +203,21 @@ describe('tensorgate', LIMIT, () => {
     });
   });
 
-  it('ends with 1 if no meta graph has the tags that are asked for', () =>
+  it('ends with 255 if no meta graph has the tags that are asked for', () =>
     assertRefused([`--model_base_path=${modelPath('digits')}`, '--saved_model_tags=gpu', ...NO_DOORS], /"gpu"/));
 
-  it('ends with 1 if a port that was asked for is taken, naming the address', async () => {
+  it('ends with 255 if a port that was asked for is taken, naming the address', async () => {
     const other = await listening(0);
     const { port } = other.address() as AddressInfo;
     for (const flag of ['--port', '--rest_api_port', '--graphpipe_port']) {
-      const flags = ['--host=127.0.0.1', `--model_base_path=${modelPath('half_plus_two')}`, ...NO_DOORS];
-      await assertRefused([...flags, `${flag}=${port}`], new RegExp(`127\\.0\\.0\\.1:${port}`));
+      const flags = ['--host=127.0.0.1', `--model_base_path=${modelPath('half_plus_two')}`];
+      const off = ['--port=0', '--rest_api_port=0', '--graphpipe_port=0'];
+      await assertRefused([...flags, ...off, `${flag}=${port}`], new RegExp(`127\\.0\\.0\\.1:${port}`));
     }
     other.close();
   });
 
-  it('ends with 1 if it is to listen on an address that is not of this machine', () =>
+  it('ends with 255 if it is to listen on an address that is not of this machine', () =>
     assertRefused(['--host=192.0.2.1', `--port=${65_000}`, '--rest_api_port=0', '--graphpipe_port=0'], /192\.0\.2\.1/));
 
   it('only warns and leaves a door closed if a port that nobody asked for is taken', async (t) => {
@@ -184,13 +277,13 @@ describe('tensorgate inspect', LIMIT, () => {
   });
 
   it('refuses no folder, two folders, a folder without a SavedModel and a broken SavedModel', async () => {
-    await assertRefused(['inspect'], /Usage: tensorgate inspect DIR/);
-    await assertRefused(['inspect', 'a', 'b'], /Usage: tensorgate inspect DIR/);
-    await assertRefused(['inspect', '/no/such/folder'], /\/no\/such\/folder/);
+    await assertInspectRefuses([], /Usage: tensorgate inspect DIR/);
+    await assertInspectRefuses(['a', 'b'], /Usage: tensorgate inspect DIR/);
+    await assertInspectRefuses(['/no/such/folder'], /\/no\/such\/folder/);
     await withTempDir(async (folder) => {
-      await assertRefused(['inspect', folder], /no saved_model\.pb/);
+      await assertInspectRefuses([folder], /no saved_model\.pb/);
       await writeFile(join(folder, 'saved_model.pb'), 'garbage!');
-      await assertRefused(['inspect', folder], /saved_model\.pb|SavedModel/);
+      await assertInspectRefuses([folder], /saved_model\.pb|SavedModel/);
     });
   });
 });

@@ -21,7 +21,10 @@ function apiOf(model: SavedModel, checkMethodNames: boolean): { api: Api; claims
     return { id: model.id, servable: model, release: () => claims-- };
   };
   const manager = { acquire } as unknown as Manager<SavedModel>;
-  return { api: createApi(manager, {} as Reloading, () => true, { checkMethodNames }), claims: () => claims };
+  return {
+    api: createApi({ manager, reloading: {} as Reloading, ready: () => true, options: { checkMethodNames } }, 'grpc'),
+    claims: () => claims,
+  };
 }
 
 async function withApi(use: (api: Api) => Promise<void>, checkMethodNames = false, name = 'examples'): Promise<void> {

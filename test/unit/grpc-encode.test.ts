@@ -51,6 +51,15 @@ test('with the RAW format the values are the tensor_content', () => {
   );
 });
 
+test('with the RAW format strings are varint lengths, then bytes, as EncodeStringList of TensorFlow writes them', () => {
+  const long = 'c'.repeat(200);
+  const lengths = Buffer.from(Uint32Array.of(2, 200, 0).buffer);
+  const raw = Buffer.concat([lengths, Buffer.from(`ab${long}`)]);
+  const content = `02c80100${Buffer.from(`ab${long}`).toString('hex')}`;
+  const hex = encode([{ alias: 's', dtype: DataType.STRING, shape: [3], raw }], OutputFormat.RAW);
+  assert.ok(hex.includes(`080712041202080322ce01${content}`), hex);
+});
+
 test('versions are written exactly, zero as an empty message', () => {
   const spec = (modelVersion: bigint) =>
     encodePredictResponse({ ...fakeOutputs([]), modelVersion }, OutputFormat.RAW, new ReusedBuffer()).toString('hex');

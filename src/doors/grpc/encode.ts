@@ -6,6 +6,7 @@ import { Code, ServingError } from '../../errors.js';
 import { DataType } from '../../tensor/dtype.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { ReusedBuffer } from '../grpc.js';
+import { withStringContents } from './string-contents.js';
 import { TENSOR_CONTENT, typedFieldOf } from './typed-fields.js';
 
 /** The most that a protobuf message can hold. */
@@ -31,7 +32,8 @@ const SIGNATURE_NAME_TAG = tag(3);
  * The PredictResponse of the outputs, which must be in the given format: in the buffer's memory, valid until its next use.
  * Throws RESOURCE_EXHAUSTED if it would be longer than a protobuf message can be.
  */
-export function encodePredictResponse(outputs: Outputs, format: OutputFormat, buffer: ReusedBuffer): Buffer {
+export function encodePredictResponse(given: Outputs, format: OutputFormat, buffer: ReusedBuffer): Buffer {
+  const outputs = format === OutputFormat.RAW ? withStringContents(given) : given;
   const spec = modelSpecBytes(outputs);
   let size = 1 + varintSize(spec.length) + spec.length;
   for (let i = 0; i < outputs.count; i++) size += fieldSize(entrySize(outputs, i, format));

@@ -1,5 +1,7 @@
 /** The gRPC door: TensorFlow Serving's PredictionService and ModelService, health checks, reflection. */
 import type { Api } from '../../api/api.js';
+import type { LoggedMethod } from '../../prediction-log.js';
+import type { RequestLogs } from '../../request-log.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import {
@@ -19,6 +21,7 @@ import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { registerReflection } from './reflection.js';
 import { handleReloadConfigRequest } from './reload-config.js';
+import { logged } from './request-log.js';
 import { toGrpcStatus } from './status.js';
 
 const PREDICTION_SERVICE = 'tensorflow.serving.PredictionService';
@@ -30,27 +33,31 @@ export interface GrpcDoorOptions extends Omit<GrpcListenerOptions, 'toStatus'> {
   readonly outputFormat?: OutputFormat;
   /** Default: the fastest that this build of Node can have. */
   readonly transport?: GrpcTransport;
+  /** Where requests are logged; default nowhere. */
+  readonly requestLogs?: RequestLogs;
 }
 
 /** A listener with all of TensorFlow Serving's gRPC methods. */
 export function createGrpcDoor(api: Api, options: GrpcDoorOptions): Door {
   const listener = createGrpcListener({ ...options, toStatus: toGrpcStatus }, options.transport);
-  registerPredictionService(listener, api, options.outputFormat ?? OutputFormat.TYPED_FIELDS);
+  registerPredictionService(listener, api, options);
   registerModelService(listener, api);
   registerHealth(listener, api);
   registerReflection(listener, [PREDICTION_SERVICE, MODEL_SERVICE, HEALTH_SERVICE]);
   return listener;
 }
 
-function registerPredictionService(listener: GrpcListener, api: Api, outputFormat: OutputFormat): void {
+function registerPredictionService(listener: GrpcListener, api: Api, options: GrpcDoorOptions): void {
+  const { outputFormat = OutputFormat.TYPED_FIELDS, requestLogs } = options;
   const path = (method: string) => `/${PREDICTION_SERVICE}/${method}`;
   const buffer = new ReusedBuffer();
   const encode = (outputs: Outputs) => encodePredictResponse(outputs, outputFormat, buffer);
-  listener.register(path('Predict'), (message, call) =>
-    api.predict(decodePredictRequest(message, call, outputFormat), (outputs) => call.reply(encode(outputs))),
-  );
+  const predict: UnaryMethod = (message, call) =>
+    api.predict(decodePredictRequest(message, call, outputFormat), (outputs) => call.reply(encode(outputs)));
+  listener.register(path('Predict'), logged(requestLogs, 'Predict', predict));
   listener.register(path('GetModelMetadata'), (message, call) => call.reply(getModelMetadata(api, message)));
-  for (const [name, method] of Object.entries(inferenceMethods(api))) listener.register(path(name), answering(method));
+  for (const [name, method] of Object.entries(inferenceMethods(api)))
+    listener.register(path(name), logged(requestLogs, name as LoggedMethod, answering(method)));
 }
 
 function registerModelService(listener: GrpcListener, api: Api): void {

@@ -1,12 +1,13 @@
 /** TF Serving's REST API, and a list of all models. Routes are in decode.ts, layouts in encode.ts and encode-results.ts. */
 import type { Api } from '../../api/api.js';
-import { invalidArgument, type ServingError, toServingError } from '../../errors.js';
+import { Code, invalidArgument, type ServingError, toServingError } from '../../errors.js';
 import { PAUSE_BYTES } from '../../json-reader.js';
+import { metrics, type RequestSource, requestSource } from '../../metrics.js';
 import type { ExampleRequest } from '../../tensor/inference.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer } from '../http.js';
-import { isPacked, parseRoute, unpackBody } from './decode.js';
+import { isPacked, parseRoute, type Route, unpackBody } from './decode.js';
 import { decodeExampleBody, type ExampleBody } from './decode-examples.js';
 import {
   encodeConfig,
@@ -23,6 +24,11 @@ import { httpStatusOf } from './status.js';
 const JSON_TYPE = 'application/json';
 const NOT_FOUND_HTML = '<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n';
 
+const PREDICT = requestSource('rest', 'Predict');
+const CLASSIFY = requestSource('rest', 'Classify');
+const REGRESS = requestSource('rest', 'Regress');
+const COUNTED_HERE: ReadonlySet<Route['kind']> = new Set(['status', 'metadata', 'versionOutOfRange', 'malformed']);
+
 export interface RestOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -35,6 +41,8 @@ export interface RestOptions {
   readonly timeoutMillis: number;
   /** Whether pages of other origins may read the answers; default false. */
   readonly cors?: boolean;
+  /** Where GET answers with the metrics. Like TF Serving's, the path is compared before any route is looked for. */
+  readonly metricsPaths?: readonly string[];
 }
 
 type Headers = [string, string][];
@@ -76,19 +84,35 @@ class RestRoutes {
   }
 
   handle(exchange: HttpExchange, body: Uint8Array): void | Promise<void> {
+    if (exchange.method === 'GET' && this.#options.metricsPaths?.includes(exchange.path)) {
+      return exchange.reply(200, 'text/plain', metrics.render());
+    }
     const target = exchange.query === '' ? exchange.path : `${exchange.path}?${exchange.query}`;
     const route = parseRoute(exchange.method, target);
+    // Requests that run a model are counted where they run, and what is not of this API nowhere, as in TF Serving.
+    if (!COUNTED_HERE.has(route.kind)) return this.#answer(exchange, route, target, body);
+    const model = 'modelSpec' in route ? route.modelSpec.name : '';
+    try {
+      void this.#answer(exchange, route, target, body);
+      metrics.requests.countOther(model, Code.OK);
+    } catch (error) {
+      metrics.requests.countOther(model, toServingError(error).code);
+      throw error;
+    }
+  }
+
+  #answer(exchange: HttpExchange, route: Route, target: string, body: Uint8Array): void | Promise<void> {
     switch (route.kind) {
       case 'predict':
-        return this.#withBody(exchange, body, (text, deadlineMillis) =>
+        return this.#withBody(exchange, PREDICT, route.modelSpec, body, (text, deadlineMillis) =>
           this.#predict(exchange, route.modelSpec, text, deadlineMillis),
         );
       case 'classify':
-        return this.#withBody(exchange, body, (text, deadlineMillis) =>
+        return this.#withBody(exchange, CLASSIFY, route.modelSpec, body, (text, deadlineMillis) =>
           this.#classify(exchange, route.modelSpec, text, deadlineMillis),
         );
       case 'regress':
-        return this.#withBody(exchange, body, (text, deadlineMillis) =>
+        return this.#withBody(exchange, REGRESS, route.modelSpec, body, (text, deadlineMillis) =>
           this.#regress(exchange, route.modelSpec, text, deadlineMillis),
         );
       case 'status':
@@ -126,13 +150,23 @@ class RestRoutes {
   /** Calls `run` with the body, unpacked if need be, and the deadline; what it has not taken when it returns is lost. */
   #withBody(
     exchange: HttpExchange,
+    source: RequestSource,
+    modelSpec: ModelSpec,
     body: Uint8Array,
     run: (body: Uint8Array, deadlineMillis: number) => Promise<void>,
   ): Promise<void> {
     const { timeoutMillis } = this.#options;
     const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
-    if (!isPacked(exchange.header('content-encoding'))) return run(body, deadlineMillis);
-    return unpackBody(body, this.#maxUnpackedBytes).then((unpacked) => run(unpacked, deadlineMillis));
+    try {
+      if (!isPacked(exchange.header('content-encoding'))) return run(body, deadlineMillis);
+    } catch (error) {
+      throw countRefused(source, modelSpec, error);
+    }
+    return unpackBody(body, this.#maxUnpackedBytes)
+      .catch((error: unknown) => {
+        throw countRefused(source, modelSpec, error);
+      })
+      .then((unpacked) => run(unpacked, deadlineMillis));
   }
 
   /** The body has been taken when this returns: it may be the network's own buffer. */
@@ -177,6 +211,12 @@ class RestRoutes {
 
 const PREDICT_EXAMPLES = '{"instances": [1.0, 2.0]} or {"inputs": {"x": [1.0, 2.0]}}';
 const EXAMPLE_EXAMPLES = '{"examples": [{"x": 1.0}]}';
+
+/** Counts a request that failed before it came to the Api, and hands its error on. */
+function countRefused(source: RequestSource, { name }: ModelSpec, error: unknown): unknown {
+  metrics.requests.countRefused(source, name, toServingError(error).code);
+  return error;
+}
 
 function emptyBody(what: string, example: string): ServingError {
   return invalidArgument(`The request has no body; send the ${what} as JSON, for example ${example}.`);

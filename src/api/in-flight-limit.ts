@@ -1,0 +1,33 @@
+import { resourceExhausted } from '../errors.js';
+import type { Api } from './api.js';
+
+/**
+ * The same Api, of which at most `most` requests are worked on at a time; further ones are refused at once with
+ * RESOURCE_EXHAUSTED, as TensorFlow Serving's thread quota does (--grpc_max_threads).
+ */
+export function limitInFlight(api: Api, most: number): Api {
+  let inFlight = 0;
+  const limited = async <T>(run: () => Promise<T>): Promise<T> => {
+    if (inFlight >= most) throw tooMany(most);
+    inFlight += 1;
+    try {
+      return await run();
+    } finally {
+      inFlight -= 1;
+    }
+  };
+  return {
+    ...api,
+    predict: (request, encode) => limited(() => api.predict(request, encode)),
+    classify: (request) => limited(() => api.classify(request)),
+    regress: (request) => limited(() => api.regress(request)),
+    multiInference: (request) => limited(() => api.multiInference(request)),
+  };
+}
+
+function tooMany(most: number): Error {
+  return resourceExhausted(
+    `${most} gRPC requests are being worked on already, the most that --grpc_max_threads allows. Try again, or start the ` +
+      'server with a larger --grpc_max_threads or without it.',
+  );
+}

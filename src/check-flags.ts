@@ -1,0 +1,85 @@
+/** Combinations of flags that tensorflow_model_server refuses at start, and the one that it puts right by itself. */
+import { Code, invalidArgument, ServingError } from './errors.js';
+import type { CommandLine, FlagName, Flags } from './flags.js';
+
+interface Refusal {
+  readonly applies: (flags: Flags, given: ReadonlySet<FlagName>) => boolean;
+  readonly error: () => ServingError;
+}
+
+const REFUSALS: readonly Refusal[] = [
+  {
+    // A REST or GraphPipe port that was asked for is a server, too: TensorFlow Serving insists on gRPC.
+    applies: ({ port, grpcSocketPath, restApiPort, graphpipePort }, given) =>
+      port === 0 &&
+      grpcSocketPath === '' &&
+      !(given.has('rest_api_port') && restApiPort !== 0) &&
+      !(given.has('graphpipe_port') && graphpipePort !== 0),
+    error: () =>
+      invalidArgument(
+        'At least one of --port and --grpc_socket_path must be set. For a server without gRPC, give --rest_api_port or ' +
+          '--graphpipe_port.',
+      ),
+  },
+  {
+    // With no model named at all the bundled ones are served.
+    applies: ({ modelBasePath, modelConfigFile }, given) =>
+      modelBasePath === '' && modelConfigFile === '' && given.has('model_name'),
+    error: () =>
+      invalidArgument(
+        'Both --model_base_path and --model_config_file are empty, so it is not known where the model of --model_name ' +
+          'lies. Give one of them.',
+      ),
+  },
+  {
+    applies: ({ batchingParametersFile, enableBatching }, given) =>
+      batchingParametersFile !== '' && !(enableBatching && given.has('enable_batching')),
+    error: () =>
+      invalidArgument('--batching_parameters_file is set without --enable_batching. Add --enable_batching=true.'),
+  },
+  {
+    applies: ({ tensorflowSessionParallelism, tensorflowIntraOpParallelism, tensorflowInterOpParallelism }) =>
+      tensorflowSessionParallelism > 0 && tensorflowIntraOpParallelism > 0 && tensorflowInterOpParallelism > 0,
+    error: () =>
+      invalidArgument(
+        '--tensorflow_session_parallelism is set together with --tensorflow_intra_op_parallelism and ' +
+          '--tensorflow_inter_op_parallelism, which leave nothing for it to say. Remove it, or both of them.',
+      ),
+  },
+  {
+    applies: ({ useAltsCredentials, sslConfigFile }) => useAltsCredentials && sslConfigFile !== '',
+    error: () =>
+      invalidArgument('--use_alts_credentials and --ssl_config_file cannot both be set. Remove one of them.'),
+  },
+  {
+    // Accepting it would serve in plain text what was to be encrypted.
+    applies: ({ useAltsCredentials }) => useAltsCredentials,
+    error: () =>
+      new ServingError(
+        Code.UNIMPLEMENTED,
+        '--use_alts_credentials asks for ALTS, which exists only within Google Cloud and which this server does not ' +
+          'speak. Remove the flag, or use TLS with --ssl_config_file.',
+      ),
+  },
+  {
+    applies: ({ sslConfigFile }) => sslConfigFile !== '',
+    error: () =>
+      new ServingError(
+        Code.UNIMPLEMENTED,
+        '--ssl_config_file asks for TLS, which this version of the server does not speak: it would serve in plain text. ' +
+          'Remove the flag, and let a proxy in front of the server speak TLS.',
+      ),
+  },
+];
+
+/** Throws a ServingError for flags that contradict each other: flags.md's start errors that need no look at a file. */
+export function checkFlags({ flags, given }: CommandLine): void {
+  for (const { applies, error } of REFUSALS) {
+    if (applies(flags, given)) throw error();
+  }
+}
+
+/** Whether REST stays off because gRPC has its port: TensorFlow Serving logs an error and runs without REST. */
+export function isRestPortTaken({ port, restApiPort }: Flags): boolean {
+  return port !== 0 && port === restApiPort;
+}

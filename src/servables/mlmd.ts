@@ -1,0 +1,22 @@
+/**
+ * TensorFlow Serving's metric mlmd_map: which versions carry an id of ML Metadata (assets.extra/mlmd_uuid). There the id is the
+ * value of a text gauge, which Prometheus' format prints as 0.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServableId } from '../core/servable-id.js';
+import { metrics } from '../metrics.js';
+
+const NAME = ':tensorflow:serving:mlmd_map';
+const found = new Map<string, { readonly model_name: string; readonly version: string }>();
+
+metrics.register((text) => {
+  text.family(NAME, 'gauge');
+  for (const labels of found.values()) text.sample(NAME, labels, 0);
+});
+
+/** Notes whether the version in `directory` has an id. */
+export function noteMlmd({ name, version }: ServableId, directory: string): void {
+  if (!existsSync(join(directory, 'assets.extra', 'mlmd_uuid'))) return;
+  found.set(JSON.stringify([name, String(version)]), { model_name: name, version: String(version) });
+}

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ModelMetrics } from '../../src/core/model-metrics.js';
+import { ManagerState } from '../../src/core/servable-state.js';
+import { Code, ServingError } from '../../src/errors.js';
+import { exponentialBounds, Histogram } from '../../src/histogram.js';
+import { PrometheusText, RequestMetrics, requestSource } from '../../src/metrics.js';
+
+const GRPC = requestSource('grpc', 'Predict');
+const REST = requestSource('rest', 'Predict');
+
+/** The lines of a scrape that begin with `prefix`. */
+function linesOf(source: { write(text: PrometheusText): void }, prefix: string): string[] {
+  const text = new PrometheusText();
+  source.write(text);
+  return text
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith(prefix));
+}
+
+describe('Histogram', () => {
+  it('puts a value that equals a bound below it, and one beyond all bounds into the last bucket', () => {
+    const histogram = new Histogram(Float64Array.of(1, 2, 4));
+    for (const value of [0, 1, 1.5, 2, 4, 4.1, 1e9]) histogram.observe(value);
+    assert.deepEqual([...histogram.counts], [2, 2, 1, 2]);
+    assert.equal(histogram.count, 7);
+    assert.equal(histogram.sum, 1e9 + 12.6);
+  });
+
+  it('has bounds that grow by a factor', () => {
+    assert.deepEqual([...exponentialBounds(1, 2, 5)], [1, 2, 4, 8, 16]);
+  });
+});
+
+describe('PrometheusText', () => {
+  it('has a TYPE line for each family, no HELP, and braces also without labels', () => {
+    const text = new PrometheusText();
+    text.single(':a:b', 'counter', {}, 3);
+    assert.equal(text.toString(), '# TYPE :a:b counter\n:a:b{} 3\n');
+  });
+
+  it('escapes quotes, backslashes and line feeds in the values of labels', () => {
+    const text = new PrometheusText();
+    text.sample('m', { name: 'a"b\\c\nd' }, 1);
+    assert.equal(text.toString(), 'm{name="a\\"b\\\\c\\nd"} 1\n');
+  });
+
+  it('writes a histogram cumulative, with a last +Inf, _sum and _count', () => {
+    const histogram = new Histogram(Float64Array.of(10, 104.976123));
+    for (const value of [5, 50, 500]) histogram.observe(value);
+    const text = new PrometheusText();
+    text.histogram('h', { a: 1 }, histogram);
+    assert.deepEqual(text.toString().split('\n').slice(0, -1), [
+      'h_bucket{a="1",le="10"} 1',
+      'h_bucket{a="1",le="104.976"} 2',
+      'h_bucket{a="1",le="+Inf"} 3',
+      'h_sum{a="1"} 555',
+      'h_count{a="1"} 3',
+    ]);
+  });
+});
+
+describe('RequestMetrics', () => {
+  it('counts request_count by model and status over REST and gRPC, and leaves out GraphPipe', () => {
+    const requests = new RequestMetrics();
+    for (const source of [GRPC, REST, requestSource('graphpipe', 'Predict')]) {
+      const recorder = requests.recorder('m', 1n, 's', source);
+      recorder.begin(1);
+      recorder.succeed(1, 1, 1, 1);
+    }
+    requests.countRefused(REST, 'm', Code.NOT_FOUND);
+    requests.countOther('m', Code.OK);
+    assert.deepEqual(linesOf(requests, ':tensorflow:serving:request_count'), [
+      ':tensorflow:serving:request_count{model_name="m",status="OK"} 3',
+      ':tensorflow:serving:request_count{model_name="m",status="NOT_FOUND"} 1',
+    ]);
+  });
+
+  it('puts versions and signatures together in request_latency, by API and entrypoint', () => {
+    const requests = new RequestMetrics();
+    requests.recorder('m', 1n, 'a', GRPC).succeed(100, 1, 1, 1);
+    requests.recorder('m', 2n, 'b', GRPC).succeed(200, 1, 1, 1);
+    requests.recorder('m', 2n, 'b', REST).succeed(400, 1, 1, 1);
+    assert.deepEqual(linesOf(requests, ':tensorflow:serving:request_latency_sum'), [
+      ':tensorflow:serving:request_latency_sum{model_name="m",API="Predict",entrypoint="GRPC"} 300',
+      ':tensorflow:serving:request_latency_sum{model_name="m",API="predict",entrypoint="REST"} 400',
+    ]);
+  });
+
+  it('keeps what a version counted in TF Serving’s sums when the version is gone, and drops its own series', () => {
+    const requests = new RequestMetrics();
+    const recorder = requests.recorder('m', 1n, 's', GRPC);
+    recorder.begin(1);
+    recorder.succeed(100, 1, 1, 1);
+    requests.retire(recorder);
+    requests.retire(recorder);
+    requests.recorder('m', 2n, 's', GRPC).succeed(50, 1, 1, 1);
+    assert.deepEqual(linesOf(requests, ':tensorflow:serving:request_latency_sum'), [
+      ':tensorflow:serving:request_latency_sum{model_name="m",API="Predict",entrypoint="GRPC"} 150',
+    ]);
+    assert.equal(linesOf(requests, 'tensorgate_requests_total').length, 1);
+  });
+
+  it('tells requests in flight, and errors by code', () => {
+    const requests = new RequestMetrics();
+    const recorder = requests.recorder('m', 1n, 's', GRPC);
+    for (let i = 0; i < 3; i++) recorder.begin(10);
+    recorder.fail(Code.DEADLINE_EXCEEDED);
+    const labels = 'model="m",version="1",signature="s",door="grpc",api="Predict"';
+    assert.deepEqual(linesOf(requests, 'tensorgate_requests_in_flight'), [
+      `tensorgate_requests_in_flight{${labels}} 2`,
+    ]);
+    assert.deepEqual(linesOf(requests, 'tensorgate_request_bytes_total'), [
+      `tensorgate_request_bytes_total{${labels}} 30`,
+    ]);
+    assert.deepEqual(linesOf(requests, 'tensorgate_request_errors_total'), [
+      `tensorgate_request_errors_total{${labels},code="DEADLINE_EXCEEDED"} 1`,
+    ]);
+  });
+
+  it('does not grow with the names that clients make up', () => {
+    const requests = new RequestMetrics();
+    for (let i = 0; i < 1000; i++) requests.countRefused(GRPC, `made-up-${i}`, Code.NOT_FOUND);
+    const lines = linesOf(requests, ':tensorflow:serving:request_count');
+    assert.ok(lines.length <= 101, String(lines.length));
+    assert.ok(lines.includes(':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 900'));
+    assert.equal(linesOf(requests, 'tensorgate_request_errors_total').length, 1);
+  });
+
+  it('request_example_counts has buckets 2^n, 15; MultiInference counts in request_example_count_total alone', () => {
+    const requests = new RequestMetrics();
+    requests.countExamples('m', 3, 'Classify');
+    requests.countExamples('m', 5, 'MultiInference');
+    const buckets = linesOf(requests, ':tensorflow:serving:request_example_counts_bucket');
+    assert.equal(buckets.length, 16);
+    assert.equal(buckets[14], ':tensorflow:serving:request_example_counts_bucket{model="m",le="16384"} 1');
+    assert.deepEqual(linesOf(requests, ':tensorflow:serving:request_example_counts_count'), [
+      ':tensorflow:serving:request_example_counts_count{model="m"} 1',
+    ]);
+    assert.deepEqual(linesOf(requests, ':tensorflow:serving:request_example_count_total'), [
+      ':tensorflow:serving:request_example_count_total{model="m"} 8',
+    ]);
+  });
+
+  it('batching_session:queuing_latency has buckets of 100·1.2^n microseconds, 52, and the thread pool’s name', () => {
+    const requests = new RequestMetrics();
+    requests.observeBatching();
+    requests.recorder('m', 1n, 's', GRPC).succeed(300, 110, 1, 1);
+    const buckets = linesOf(requests, ':tensorflow:serving:batching_session:queuing_latency_bucket');
+    assert.equal(buckets.length, 53);
+    const name =
+      ':tensorflow:serving:batching_session:queuing_latency_bucket{thread_pool_name="model_server_batch_threads"';
+    assert.deepEqual(buckets.slice(0, 2), [`${name},le="100"} 0`, `${name},le="120"} 1`]);
+  });
+});
+
+describe('ModelMetrics', () => {
+  const id = { name: 'm', version: 1n };
+
+  it('tells the state of each version and how long its load took', () => {
+    let now = 0;
+    const models = new ModelMetrics(() => now);
+    models.onStateChange({ id, state: ManagerState.START });
+    models.onStateChange({ id, state: ManagerState.LOADING });
+    now = 2500;
+    models.onStateChange({ id, state: ManagerState.AVAILABLE });
+    assert.deepEqual(linesOf(models, 'tensorgate_model'), [
+      'tensorgate_model_state{model="m",version="1",state="AVAILABLE"} 1',
+      'tensorgate_model_load_seconds{model="m",version="1"} 2.5',
+      'tensorgate_model_loads_total{model="m",status="success"} 1',
+    ]);
+  });
+
+  it('keeps a version that failed to load, and forgets one that was unloaded', () => {
+    const models = new ModelMetrics();
+    const error = new ServingError(Code.NOT_FOUND, 'x');
+    models.onStateChange({ id, state: ManagerState.LOADING });
+    models.onStateChange({ id, state: ManagerState.END, error });
+    assert.deepEqual(linesOf(models, 'tensorgate_model'), [
+      'tensorgate_model_state{model="m",version="1",state="END"} 1',
+      'tensorgate_model_loads_total{model="m",status="failure"} 1',
+    ]);
+    models.onStateChange({ id, state: ManagerState.AVAILABLE });
+    models.onStateChange({ id, state: ManagerState.END });
+    assert.deepEqual(linesOf(models, 'tensorgate_model_state'), []);
+  });
+});
