@@ -121,13 +121,13 @@ describe('A model config file', LIMIT, () => {
     await withTempDir(async (folder) => {
       const path = join(folder, 'models.config');
       await writeFile(path, 'model_config_list: {\n  config: { name: 1 }\n}');
-      const { status, stderr } = await runNode([MAIN, `--model_config_file=${path}`, ...NO_DOORS]);
-      assert.notEqual(status, 0);
+      const { status, stdout } = await runNode([MAIN, `--model_config_file=${path}`, ...NO_DOORS]);
+      assert.equal(status, 255);
       assert.ok(
-        stderr.includes(
+        stdout.includes(
           `INVALID_ARGUMENT: Invalid protobuf file: '${path}'. Error parsing text-format tensorflow.serving.ModelServerConfig: 2:19: Expected string, got: 1`,
         ),
-        stderr,
+        stdout,
       );
     });
   });
@@ -171,10 +171,10 @@ describe('One bad model', LIMIT, () => {
       const path = join(folder, 'models.config');
       await writeFile(path, configText(await makeBroken(folder), HALF));
       const flags = [`--model_config_file=${path}`, '--strict', '--max_num_load_retries=0', ...NO_DOORS];
-      const { status, stderr } = await runNode([MAIN, ...flags]);
-      assert.notEqual(status, 0);
+      const { status, stdout } = await runNode([MAIN, ...flags]);
+      assert.equal(status, 255);
       assert.match(
-        stderr,
+        stdout,
         /UNKNOWN: 1 model\(s\) did not become available: \{\{\{name: broken version: 1\} due to error: /,
       );
     }));

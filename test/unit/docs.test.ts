@@ -9,6 +9,9 @@ import { PROJECT_ROOT } from '../support/project-root.js';
 const TEXT = readFileSync(join(PROJECT_ROOT, 'docs/tensorflow-serving.md'), 'utf8');
 /** Flags that TensorFlow Serving does not have. */
 const OURS = new Set([
+  'aspired_version_policy',
+  'strict',
+  'max_unpacked_request_bytes',
   'graphpipe_model',
   'custom_op_paths',
   'host',
