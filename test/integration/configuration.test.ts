@@ -17,7 +17,13 @@ import { type TestServer, withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 120_000 };
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const NO_DOORS = ['--port=0', '--rest_api_port=0', '--graphpipe_port=0'];
+/** Flags for a server that takes no port. */
+const onlySocketIn = (folder: string) => [
+  '--port=0',
+  '--rest_api_port=0',
+  '--graphpipe_port=0',
+  `--grpc_socket_path=${join(folder, 'socket')}`,
+];
 const RELOAD = '/tensorflow.serving.ModelService/HandleReloadConfigRequest';
 
 const HALF: ConfiguredModel = { name: 'half', basePath: modelPath('half_plus_two') };
@@ -121,7 +127,7 @@ describe('A model config file', LIMIT, () => {
     await withTempDir(async (folder) => {
       const path = join(folder, 'models.config');
       await writeFile(path, 'model_config_list: {\n  config: { name: 1 }\n}');
-      const { status, stdout } = await runNode([MAIN, `--model_config_file=${path}`, ...NO_DOORS]);
+      const { status, stdout } = await runNode([MAIN, `--model_config_file=${path}`, ...onlySocketIn(folder)]);
       assert.equal(status, 255);
       assert.ok(
         stdout.includes(
@@ -170,7 +176,7 @@ describe('One bad model', LIMIT, () => {
     withTempDir(async (folder) => {
       const path = join(folder, 'models.config');
       await writeFile(path, configText(await makeBroken(folder), HALF));
-      const flags = [`--model_config_file=${path}`, '--strict', '--max_num_load_retries=0', ...NO_DOORS];
+      const flags = [`--model_config_file=${path}`, '--strict', '--max_num_load_retries=0', ...onlySocketIn(folder)];
       const { status, stdout } = await runNode([MAIN, ...flags]);
       assert.equal(status, 255);
       assert.match(
