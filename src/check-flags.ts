@@ -61,15 +61,6 @@ const REFUSALS: readonly Refusal[] = [
           'speak. Remove the flag, or use TLS with --ssl_config_file.',
       ),
   },
-  {
-    applies: ({ sslConfigFile }) => sslConfigFile !== '',
-    error: () =>
-      new ServingError(
-        Code.UNIMPLEMENTED,
-        '--ssl_config_file asks for TLS, which this version of the server does not speak: it would serve in plain text. ' +
-          'Remove the flag, and let a proxy in front of the server speak TLS.',
-      ),
-  },
 ];
 
 /** Throws a ServingError for flags that contradict each other: flags.md's start errors that need no look at a file. */

@@ -1,7 +1,10 @@
 /** The text-proto files that flags name, read and checked before the server starts. Part of the composition root. */
+import { createSecureContext } from 'node:tls';
 import { checkBatchingParameters } from './batching/batching-parameters.js';
+import type { GrpcTls } from './doors/grpc.js';
+import { invalidArgument } from './errors.js';
 import type { Flags } from './flags.js';
-import { BatchingParameters, ConfigProto, MonitoringConfig } from './gen/messages.js';
+import { BatchingParameters, ConfigProto, MonitoringConfig, SSLConfig } from './gen/messages.js';
 import type { MessageType } from './protobuf.js';
 import { readTextProtoFile } from './text-proto.js';
 
@@ -10,6 +13,8 @@ export interface ConfigFiles {
   readonly metricsPaths: readonly string[];
   /** What sessions are made with, beside the flags. */
   readonly session: ConfigProto | undefined;
+  /** Undefined without --ssl_config_file. */
+  readonly tls: GrpcTls | undefined;
   /** Undefined without --batching_parameters_file. */
   readonly batching: BatchingParameters | undefined;
 }
@@ -23,7 +28,25 @@ export async function readConfigFiles(flags: Flags): Promise<ConfigFiles> {
   const session = await read(ConfigProto, flags.tensorflowSessionConfigFile);
   const batching = await read(BatchingParameters, flags.batchingParametersFile);
   if (batching !== undefined) checkBatchingParameters(batching, flags.batchingParametersFile);
-  return { metricsPaths: metricsPaths(flags.metricsPath, monitoring), session, batching };
+  const ssl = await read(SSLConfig, flags.sslConfigFile);
+  const tls = ssl && tlsOf(ssl, flags.sslConfigFile);
+  return { metricsPaths: metricsPaths(flags.metricsPath, monitoring), session, tls, batching };
+}
+
+/** Throws INVALID_ARGUMENT if key and certificates are none, or do not belong together. */
+function tlsOf(config: SSLConfig, path: string): GrpcTls {
+  const { server_key: key, server_cert: certificate, custom_ca: ca, client_verify: verifyClients } = config;
+  const authorities = ca === '' ? undefined : ca;
+  try {
+    if (key === '' || certificate === '') throw new Error('server_key and server_cert must both be there');
+    createSecureContext({ key, cert: certificate, ca: authorities });
+  } catch (error) {
+    throw invalidArgument(
+      `The SSL config file ${path} is of no use: ${(error as Error).message}. Its server_key, server_cert and custom_ca hold ` +
+        'PEM texts themselves, not the paths of files.',
+    );
+  }
+  return { key, certificate, authorities, verifyClients };
 }
 
 async function read<T extends object>(type: MessageType<T>, path: string): Promise<T | undefined> {

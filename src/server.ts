@@ -269,6 +269,7 @@ export class Server {
       host: flags.host,
       port: flags.port === 0 ? undefined : flags.port,
       socketPath: flags.grpcSocketPath,
+      tls: this.#options.configFiles?.tls,
       maxMessageBytes: flags.maxRequestBytes,
       requestLogs: this.#requestLogs,
       channelArguments: parseGrpcChannelArguments(flags.grpcChannelArguments),

@@ -96,6 +96,16 @@ napi_value Finish(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// grpcRetire(listener, ageMillis, graceMillis, idleMillis)
+napi_value Retire(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  const auto millis = [&](size_t index) {
+    return std::chrono::milliseconds(static_cast<int64_t>(arguments.Number(index)));
+  };
+  if (const auto listener = FindListener(env, arguments.Int(0))) listener->Retire({millis(1), millis(2), millis(3)});
+  return nullptr;
+}
+
 // grpcDrain(listener)
 napi_value Drain(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
@@ -137,6 +147,7 @@ void ExportGrpc(napi_env env, napi_value exports) {
   ExportRaw(env, exports, "grpcSend", Send);
   ExportRaw(env, exports, "grpcReply", Reply);
   ExportRaw(env, exports, "grpcFinish", Finish);
+  ExportRaw(env, exports, "grpcRetire", Retire);
   ExportRaw(env, exports, "grpcDrain", Drain);
   ExportRaw(env, exports, "grpcClose", CloseListener);
   ExportRaw(env, exports, "grpcStats", Statistics);

@@ -84,6 +84,7 @@ void GrpcListener::Accept(ListenSocket* socket) {
     const int fd = socket->Accept();
     if (fd < 0) return;
     auto client = std::make_shared<Client>();
+    client->age_factor = std::uniform_real_distribution<double>(0.9, 1.1)(random_);
     client->connection = std::make_unique<GrpcConnection>(fd, service_);
     const auto on_event = [weak = weak_from_this(), weak_client = std::weak_ptr(client)](int events) {
       const auto self = weak.lock();
@@ -172,6 +173,22 @@ void GrpcListener::Finish(uint32_t call_id, int status, std::string text) {
   if (!call || !call->connection) return;
   call->connection->Finish(call.get(), status, std::move(text));
   MarkDirty(call->connection);
+}
+
+void GrpcListener::Retire(const ConnectionLimits& limits) {
+  const auto now = Clock::now();
+  for (const auto& [connection, client] : clients_) {
+    if (connection->open_calls() > 0) client->last_busy = now;
+    const auto age = (now - client->opened) / client->age_factor;
+    const bool is_due = age > limits.age || now - client->last_busy > limits.idle;
+    if (is_due && !std::exchange(client->is_retired, true))
+      connection->Drain();
+    else if (age > limits.age + limits.age_grace)
+      connection->Terminate();
+    else
+      continue;
+    MarkDirty(client);
+  }
 }
 
 void GrpcListener::Drain() {

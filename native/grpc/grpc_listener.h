@@ -1,7 +1,9 @@
 // The gRPC server: sockets that take connections, the connections, and when what is written goes out.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +39,16 @@ class GrpcListener : public std::enable_shared_from_this<GrpcListener> {
   // Ends the call: its number may be given again from here on.
   void Finish(uint32_t call, int status, std::string text);
 
+  // How long connections may last: gRPC's `max_connection_age`, its grace, and `max_connection_idle`.
+  struct ConnectionLimits {
+    std::chrono::milliseconds age;
+    std::chrono::milliseconds age_grace;
+    std::chrono::milliseconds idle;
+  };
+  // Has the clients of connections that have lasted for too long go elsewhere, without losing a call; after the grace
+  // their calls are cut off. To be called now and then.
+  void Retire(const ConnectionLimits& limits);
+
   // Takes no more connections, and has clients start no more calls.
   void Drain();
   // Closes all connections; their calls are cancelled.
@@ -49,10 +61,16 @@ class GrpcListener : public std::enable_shared_from_this<GrpcListener> {
   Stats stats() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Client {
     std::unique_ptr<GrpcConnection> connection;
     std::unique_ptr<FdWatcher> watcher;
     bool is_dirty = false;
+    // Clients that came together are not sent away together: a tenth more or less, as gRPC has it.
+    double age_factor = 1;
+    Clock::time_point opened = Clock::now();
+    Clock::time_point last_busy = opened;  // as far as Retire() has seen
+    bool is_retired = false;
   };
 
   void Accept(ListenSocket* socket);
@@ -74,6 +92,7 @@ class GrpcListener : public std::enable_shared_from_this<GrpcListener> {
   std::unordered_map<GrpcConnection*, std::shared_ptr<Client>> clients_;
   std::vector<std::shared_ptr<Client>> dirty_;  // that have something to send
   std::vector<uint8_t> read_buffer_;
+  std::minstd_rand random_{std::random_device()()};
   std::unique_ptr<TurnHook> flush_hook_;
 };
 

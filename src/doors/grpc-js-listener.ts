@@ -1,6 +1,6 @@
 /**
- * The gRPC listener on @grpc/grpc-js: for builds of Node that do not export what the addon's own transport needs. Slower,
- * above all for large messages (bench/results), otherwise the same.
+ * The gRPC listener on @grpc/grpc-js: for TLS, and for builds of Node that do not export what the addon's own transport
+ * needs. Slower, above all for large messages (four times at 200 KB), otherwise the same.
  */
 import * as grpc from '@grpc/grpc-js';
 import { Cancellation } from '../tensor/predict-request.js';
@@ -93,7 +93,7 @@ export class GrpcJsListener implements GrpcListener {
   #bind(address: string): Promise<number> {
     if (this.#draining) throw beingClosed(address);
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+      this.#server.bindAsync(address, credentialsOf(this.#options), (error, port) => {
         if (error === null) resolve(port);
         else reject(cannotBind(address, error));
       });
@@ -170,6 +170,13 @@ export class GrpcJsListener implements GrpcListener {
     });
     return end;
   }
+}
+
+function credentialsOf({ tls }: GrpcListenerOptions): grpc.ServerCredentials {
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const authorities = tls.authorities === undefined ? null : Buffer.from(tls.authorities);
+  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) };
+  return grpc.ServerCredentials.createSsl(authorities, [pair], tls.verifyClients);
 }
 
 type StreamCall = grpc.ServerWritableStream<Buffer, Buffer> | grpc.ServerDuplexStream<Buffer, Buffer>;

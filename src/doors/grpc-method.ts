@@ -43,14 +43,29 @@ export type ServerStreamMethod = (request: Uint8Array, replies: ReplyStream, con
 /** Many requests, each answered by one message. What it throws ends the call. */
 export type DialogueMethod = (request: Uint8Array) => Uint8Array;
 
+/** PEM texts. */
+export interface GrpcTls {
+  readonly key: string;
+  readonly certificate: string;
+  /** What client certificates are checked against; undefined: the certificate authorities that Node knows. */
+  readonly authorities: string | undefined;
+  /** Whether clients must show a certificate. */
+  readonly verifyClients: boolean;
+}
+
 export interface GrpcListenerOptions {
   readonly host: string;
   /** 0: any free port; undefined: no TCP. */
   readonly port?: number | undefined;
   /** Unix socket to listen on too; empty, which is the default: none. */
   readonly socketPath?: string;
-  /** Settings of the transport by gRPC's names, for the listener on grpc-js; unknown ones do no harm. */
+  /**
+   * Settings of the transport by gRPC's names: `grpc.max_connection_age_ms`, `grpc.max_connection_age_grace_ms`,
+   * `grpc.max_connection_idle_ms`. Others do no harm.
+   */
   readonly channelArguments?: Readonly<Record<string, number | string>>;
+  /** Default: plain text. */
+  readonly tls?: GrpcTls | undefined;
   /** Longest request message accepted, after decompression. Default: 2^31 - 1, the most that protobuf can hold. */
   readonly maxMessageBytes?: number;
   /** Maps whatever a method threw. */

@@ -30,6 +30,9 @@ import {
 import { takeOverSocket } from './grpc-socket.js';
 
 const MAX_RECORDS = 1024;
+const FOR_EVER_MILLIS = 2 ** 31 - 1;
+/** The longest wait between two looks for connections that have lasted for too long. */
+const MAX_RETIREMENT_MILLIS = 1000;
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MILLIS = 20;
 
@@ -60,6 +63,7 @@ export class NativeGrpcListener implements GrpcListener {
   readonly #calls: (NativeCall | undefined)[] = [];
   readonly #owner: CallOwner;
   #draining = false;
+  #retirement: NodeJS.Timeout | undefined;
 
   constructor(options: GrpcListenerOptions) {
     this.#options = options;
@@ -92,6 +96,7 @@ export class NativeGrpcListener implements GrpcListener {
       takeOverSocket(socketPath);
       await this.#listenAt(socketPath, () => this.#bind([`unix:${socketPath}`], 0));
     }
+    this.#retireOld();
     return port === undefined ? 0 : this.#listenAt(formatAddress(host, port), () => this.#listenOn(host, port));
   }
 
@@ -110,6 +115,19 @@ export class NativeGrpcListener implements GrpcListener {
     return this.#bind(new Set(addresses), port);
   }
 
+  /** Sees to it that connections last no longer than the channel arguments say. */
+  #retireOld(): void {
+    const millis = (name: string) => {
+      const value = this.#options.channelArguments?.[`grpc.max_connection_${name}_ms`];
+      return typeof value === 'number' && value > 0 ? value : FOR_EVER_MILLIS;
+    };
+    const [age, grace, idle] = [millis('age'), millis('age_grace'), millis('idle')];
+    const soonest = Math.min(age, idle);
+    if (soonest === FOR_EVER_MILLIS) return;
+    const retire = () => grpcBinding.grpcRetire(this.#id, age, grace, idle);
+    this.#retirement = setInterval(retire, Math.min(MAX_RETIREMENT_MILLIS, soonest / 10)).unref();
+  }
+
   async drain(): Promise<void> {
     this.#draining = true;
     grpcBinding.grpcDrain(this.#id);
@@ -126,6 +144,7 @@ export class NativeGrpcListener implements GrpcListener {
 
   close(): void {
     this.#draining = true;
+    clearInterval(this.#retirement);
     grpcBinding.grpcClose(this.#id);
   }
 

@@ -50,6 +50,11 @@ export interface GrpcBinding {
   grpcFinish(listener: GrpcListenerId, call: number, code: number, text: string): void;
   /** The last message and the good end in one; without memory for it, the end is RESOURCE_EXHAUSTED. */
   grpcReply(listener: GrpcListenerId, call: number, message: Uint8Array): void;
+  /**
+   * Has clients leave whose connections are older than `ageMillis`, or without a call for `idleMillis`; those that are
+   * older by more than `graceMillis` again are closed. To be called now and then.
+   */
+  grpcRetire(listener: GrpcListenerId, ageMillis: number, graceMillis: number, idleMillis: number): void;
   /** Takes no more connections and has clients start no more calls. */
   grpcDrain(listener: GrpcListenerId): void;
   /** Closes all connections; open calls are told as CANCELLED. */

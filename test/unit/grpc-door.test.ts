@@ -393,6 +393,34 @@ for (const transport of ['native', 'grpc-js'] as const)
       await assert.rejects(door.listen(), isServingError(Code.UNAVAILABLE));
     });
 
+    test('a connection older than grpc.max_connection_age_ms is sent away, and its last call is answered', async () => {
+      let answer: () => void = () => {};
+      const waiting = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      const api = {
+        predict: async <T>(_: PredictRequest, encode: (outputs: typeof OUTPUTS) => T) => {
+          await waiting;
+          return encode(OUTPUTS);
+        },
+      };
+      const use = async ({ port }: { port: number }) => {
+        const session = http2.connect(`http://127.0.0.1:${port}`);
+        const closed = once(session, 'close');
+        const headers = { ':method': 'POST', ':path': PREDICT, 'content-type': 'application/grpc', te: 'trailers' };
+        const stream = session.request(headers);
+        const message = goldenPredict('content');
+        stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+        const trailers = once(stream, 'trailers');
+        await once(session, 'goaway');
+        stream.resume();
+        answer();
+        assert.equal((await trailers)[0]['grpc-status'], '0');
+        await closed;
+      };
+      await withDoor(api, use, { channelArguments: { 'grpc.max_connection_age_ms': 100 } });
+    });
+
     test('closing drops the calls in flight', async () => {
       await withDoor({ predict: () => new Promise(() => {}) }, async ({ door, client }) => {
         const call = callUnary(client, PREDICT, goldenPredict('content'));
