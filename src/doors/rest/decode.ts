@@ -32,16 +32,31 @@ const LIST_PATH = /^\/v1\/models$/i;
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
+/** Routes of POST, which come again and again: parsing one costs more than finding it. */
+const knownPosts = new Map<string, Route>();
+const MAX_KNOWN_POSTS = 256;
+const MAX_KNOWN_LENGTH = 256;
+
+function knownPost(target: string): Route {
+  const known = knownPosts.get(target);
+  if (known !== undefined) return known;
+  if (knownPosts.size >= MAX_KNOWN_POSTS) knownPosts.clear();
+  const route = parsePost(target);
+  if (target.length <= MAX_KNOWN_LENGTH) knownPosts.set(target, route);
+  return route;
+}
+
 /** Finds the route of a request; `target` is the raw path with its query string, as it stands in the request line. */
 export function parseRoute(method: string, target: string): Route {
+  if (method === 'POST') return knownPost(target);
   if (!API_PATH.test(target)) return { kind: 'elsewhere' };
   if (method === 'OPTIONS') return { kind: 'preflight' };
-  if (method === 'POST') return parsePost(target);
   if (method === 'GET') return parseGet(target);
   return { kind: 'malformed' };
 }
 
 function parsePost(target: string): Route {
+  if (!API_PATH.test(target)) return { kind: 'elsewhere' };
   const match = POST_PATH.exec(target);
   const verb = match?.[4];
   if (match === null || (verb !== 'predict' && verb !== 'classify' && verb !== 'regress')) return { kind: 'malformed' };

@@ -104,6 +104,8 @@ class RestRoutes {
   #answer(exchange: HttpExchange, route: Route, target: string, body: Uint8Array): void | Promise<void> {
     switch (route.kind) {
       case 'predict':
+        if (exchange.header('content-encoding') === '')
+          return this.#predict(exchange, route.modelSpec, body, this.#deadlineMillis());
         return this.#withBody(exchange, PREDICT, route.modelSpec, body, (text, deadlineMillis) =>
           this.#predict(exchange, route.modelSpec, text, deadlineMillis),
         );
@@ -147,6 +149,11 @@ class RestRoutes {
     exchange.reply(status, contentType, body, this.#headers);
   }
 
+  #deadlineMillis(): number {
+    const { timeoutMillis } = this.#options;
+    return timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
+  }
+
   /** Calls `run` with the body, unpacked if need be, and the deadline; what it has not taken when it returns is lost. */
   #withBody(
     exchange: HttpExchange,
@@ -155,8 +162,7 @@ class RestRoutes {
     body: Uint8Array,
     run: (body: Uint8Array, deadlineMillis: number) => Promise<void>,
   ): Promise<void> {
-    const { timeoutMillis } = this.#options;
-    const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
+    const deadlineMillis = this.#deadlineMillis();
     try {
       if (!isPacked(exchange.header('content-encoding'))) return run(body, deadlineMillis);
     } catch (error) {
