@@ -1,5 +1,5 @@
 /**
- * What `npm run test:long` adds to `npm test`: the codec's tests and the integration tests on builds with AddressSanitizer
+ * What `npm run test:long` adds to `npm test`: the codec's tests, the integration tests and those of gRPC on builds with AddressSanitizer
  * and UndefinedBehaviorSanitizer, and the fuzzers for FUZZ_SECONDS each (default 600; libFuzzer needs Clang).
  */
 import { execFileSync } from 'node:child_process';
@@ -30,7 +30,7 @@ function sanitizedIntegration() {
   const out = join('build', 'asan-addon');
   if (run('node_modules/.bin/cmake-js', ['compile', '--out', out, ...settings]) !== 0) return 1;
   const runtime = execFileSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
-  return run(process.execPath, ['scripts/test.mjs', 'integration'], {
+  return run(process.execPath, ['scripts/test.mjs', 'integration', 'unit/grpc-'], {
     ...process.env,
     LD_PRELOAD: runtime,
     ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1:abort_on_error=1:handle_segv=1',
