@@ -4,6 +4,7 @@
 #include "env_data.h"
 #include "export_raw.h"
 #include "grpc/grpc_bindings.h"
+#include "process_memory.h"
 #include "queue.h"
 #include "request_bindings.h"
 #include "session_bindings.h"
@@ -22,6 +23,14 @@ Napi::Value OpenLibrary(const Napi::CallbackInfo& info) {
     throw Napi::Error(info.Env(), MakeError(info.Env(), {code::kUnavailable, text}));
   }
   return Napi::String::New(info.Env(), tf.TF_Version());
+}
+
+// The operations stay registered, and the library open, for as long as the process lives.
+void LoadOpLibrary(const Napi::CallbackInfo& info) {
+  TfStatus status;
+  TF_Library* library = tf.TF_LoadLibrary(info[0].ToString().Utf8Value().c_str(), status.get());
+  if (library) tf.TF_DeleteLibraryHandle(library);
+  if (!status.ok()) throw Napi::Error(info.Env(), MakeError(info.Env(), status.ToStatus()));
 }
 
 Napi::Value CreateQueue(const Napi::CallbackInfo& info) {
@@ -79,6 +88,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   EnvData::Attach(env);
 
   exports["openLibrary"] = Napi::Function::New(env, OpenLibrary);
+  exports["loadOpLibrary"] = Napi::Function::New(env, LoadOpLibrary);
   exports["dataTypes"] = Napi::Function::New(env, DataTypes);
 
   exports["loadSession"] = Napi::Function::New(env, LoadSession);
@@ -102,6 +112,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   exports["setMemoryBudget"] = Napi::Function::New(env, SetMemoryBudget);
   exports["memoryStats"] = Napi::Function::New(env, MemoryStats);
+  exports["trimMemory"] = Napi::Function::New(env, TrimMemory);
   exports["exitNow"] = Napi::Function::New(env, ExitNow);
   return exports;
 }

@@ -41,6 +41,10 @@ Status DecodeJson(Request* request) {
   request->json_body = Slab();
   request->inputs.resize(parsed.inputs.size());
   for (size_t i = 0; i < parsed.inputs.size(); i++) {
+    if (parsed.inputs[i].is_left_out) {
+      request->inputs[i] = Lend(request->signature->DefaultOf(i));
+      continue;
+    }
     Status status = ToTensor(std::move(parsed.inputs[i]), &request->inputs[i]);
     if (!status.ok()) return status;
   }

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "meta_graph.h"
+
 namespace tensorgate {
 
 namespace {
@@ -71,7 +73,9 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
   *status = tf_status.ToStatus();
   if (!status->ok()) return nullptr;
   session->interruptible_ = options.interruptible;
-  session->meta_graph_.assign(static_cast<const char*>(meta_graph->data), meta_graph->length);
+  const std::string_view whole(static_cast<const char*>(meta_graph->data), meta_graph->length);
+  session->meta_graph_ = WithoutGraph(whole);
+  session->steady_signatures_ = FindSteadySignatures(whole);
   return session;
 }
 

@@ -47,7 +47,8 @@ class Session {
   static constexpr uint32_t kUnknown = UINT32_MAX;
   uint32_t typical_micros() const { return typical_micros_.load(std::memory_order_relaxed); }
   void NoteRequest(uint32_t micros);
-  const std::string& meta_graph() const { return meta_graph_; }  // serialized MetaGraphDef
+  const std::string& meta_graph() const { return meta_graph_; }  // serialized MetaGraphDef, see WithoutGraph()
+  const std::vector<std::string>& steady_signatures() const { return steady_signatures_; }
 
   // The graph's tensor of that name (`op:0`; no `:index` means `:0`); oper is null if there is none.
   TF_Output Find(std::string_view tensor_name) const;
@@ -61,6 +62,7 @@ class Session {
   TF_Graph* graph_ = nullptr;
   TF_Session* session_ = nullptr;
   std::string meta_graph_;
+  std::vector<std::string> steady_signatures_;
   bool interruptible_ = false;
   std::atomic<bool> has_batchable_{false};
   std::atomic<bool> is_steady_for_json_{true};

@@ -4,10 +4,17 @@
 
 #include "env_data.h"
 #include "session_table.h"
+#include "submission.h"
 
 namespace tensorgate {
 
 namespace {
+
+Napi::Array Names(Napi::Env env, const std::vector<std::string>& names) {
+  auto list = Napi::Array::New(env, names.size());
+  for (uint32_t i = 0; i < names.size(); i++) list[i] = names[i];
+  return list;
+}
 
 // Off the event loop: a load takes from milliseconds to minutes.
 class LoadWorker : public Napi::AsyncWorker {
@@ -29,6 +36,7 @@ class LoadWorker : public Napi::AsyncWorker {
     Napi::Object result = Napi::Object::New(Env());
     result["id"] = id_;
     result["metaGraph"] = Napi::Buffer<char>::Copy(Env(), meta_graph.data(), meta_graph.size());
+    result["steadySignatures"] = Names(Env(), session_->steady_signatures());
     result["hasV1ControlFlow"] = has_v1_control_flow_;
     deferred_.Resolve(result);
   }
@@ -68,14 +76,25 @@ std::optional<std::vector<int64_t>> Shape(Napi::Value value) {
   return shape;
 }
 
-// [{ alias, tensorName, shape? }, …]
+// { words, body }, see native/submission.h
+std::optional<EncodedInput> Default(Napi::Value value) {
+  if (!value.IsObject()) return std::nullopt;
+  const auto words = value.As<Napi::Object>().Get("words").As<Napi::Float64Array>();
+  const auto body = value.As<Napi::Object>().Get("body").As<Napi::Uint8Array>();
+  EncodedInput input;
+  if (!ReadInputWords({words.Data(), words.ElementLength()}, {body.Data(), body.ByteLength()}, &input))
+    return std::nullopt;
+  return input;
+}
+
+// [{ alias, tensorName, shape?, default? }, …]
 std::vector<SignatureTensor> TensorList(Napi::Value value) {
   std::vector<SignatureTensor> tensors;
   auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
     auto item = list.Get(i).As<Napi::Object>();
     tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value(),
-                       Shape(item.Get("shape"))});
+                       Shape(item.Get("shape")), Default(item.Get("default"))});
   }
   return tensors;
 }

@@ -5,7 +5,7 @@
 
 namespace tensorgate {
 
-// loadSession({ directory, tags, config }) -> Promise<{ id, metaGraph, hasV1ControlFlow }>
+// loadSession({ directory, tags, config }) -> Promise<{ id, metaGraph, steadySignatures, hasV1ControlFlow }>
 Napi::Value LoadSession(const Napi::CallbackInfo& info);
 // releaseSession(id) -> Promise<void>
 Napi::Value ReleaseSession(const Napi::CallbackInfo& info);

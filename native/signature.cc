@@ -1,6 +1,7 @@
 #include "signature.h"
 
 #include <algorithm>
+#include <new>
 
 #include "session.h"
 
@@ -32,6 +33,20 @@ Status ResolveAll(const Session& session, std::vector<SignatureTensor>* tensors,
   return {};
 }
 
+// The tensor of the input's default. Null if it has none, or one that does not fit its type: then requests must have
+// the input.
+TensorPtr MakeDefault(SignatureTensor* input) {
+  TensorPtr tensor;
+  if (!input->fallback) return tensor;
+  input->fallback->dtype = input->dtype;
+  try {
+    if (!DecodeInput(input->alias, std::move(*input->fallback), &tensor).ok()) tensor.reset();
+  } catch (const std::bad_alloc&) {  // a shape that is filled up with one value can be of any size
+  }
+  input->fallback.reset();
+  return tensor;
+}
+
 }  // namespace
 
 std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, std::string name,
@@ -49,9 +64,10 @@ std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, 
   signature->name_ = std::move(name);
   signature->inputs_ = std::move(inputs);
   signature->outputs_ = std::move(outputs);
-  for (const SignatureTensor& input : signature->inputs_) {
+  for (SignatureTensor& input : signature->inputs_) {
     signature->feeds_.push_back(input.output);
-    signature->json_inputs_.push_back({input.alias, input.dtype});
+    signature->defaults_.push_back(MakeDefault(&input));
+    signature->json_inputs_.push_back({input.alias, input.dtype, signature->defaults_.back() != nullptr});
   }
   for (uint32_t i = 0; i < signature->outputs_.size(); i++) signature->all_outputs_.push_back(i);
   return signature;

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "codec/json_tensor.h"
+#include "encoded_input.h"
 #include "quick_runs.h"
 #include "status.h"
+#include "tensor.h"
 #include "tf_api.h"
 
 namespace tensorgate {
@@ -27,6 +29,7 @@ struct SignatureTensor {
   std::string alias;
   std::string tensor_name;
   std::optional<std::vector<int64_t>> shape;  // as declared: -1 is an unknown dimension; none: unknown rank
+  std::optional<EncodedInput> fallback;       // an input's default, until Prepare() has made a tensor of it
   TF_Output output{nullptr, 0};
   TF_DataType dtype = TF_FLOAT;
 };
@@ -61,6 +64,8 @@ class Signature {
   std::span<const SignatureTensor> outputs() const { return outputs_; }
   const std::vector<TF_Output>& feeds() const { return feeds_; }
   const std::vector<JsonInput>& json_inputs() const { return json_inputs_; }
+  // What an input is where a request leaves it out, shared by all requests; null if it has no default.
+  const TensorPtr& DefaultOf(size_t input) const { return defaults_[input]; }
 
   // Which outputs to fetch for a client that wants those of `wanted` (indexes, ascending, no duplicates). TensorFlow
   // keeps an executor for each set of fetches for good, so after kMostFetchSets different ones all outputs are fetched.
@@ -77,6 +82,7 @@ class Signature {
   std::vector<SignatureTensor> outputs_;
   std::vector<TF_Output> feeds_;
   std::vector<JsonInput> json_inputs_;
+  std::vector<TensorPtr> defaults_;  // by input
   std::vector<uint32_t> all_outputs_;
   bool steady_ = false;
   mutable QuickRuns quick_runs_;

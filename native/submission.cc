@@ -93,6 +93,11 @@ Clock::time_point DeadlineIn(double millis) {
   return Clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::max(millis, 0.0) * 1000));
 }
 
+bool ReadInputWords(std::span<const double> numbers, std::span<const uint8_t> body, EncodedInput* input) {
+  WordReader words(numbers);
+  return ReadInput(&words, body, input);
+}
+
 Status ReadSubmission(std::span<const double> numbers, std::span<const uint8_t> body, Request* request) {
   WordReader words(numbers);
   const std::span<const SignatureTensor> declared = request->signature->inputs();

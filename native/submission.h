@@ -18,6 +18,10 @@ namespace tensorgate {
 // INVALID_ARGUMENT if the numbers do not fit the signature or point outside the body. Throws std::bad_alloc.
 Status ReadSubmission(std::span<const double> words, std::span<const uint8_t> body, Request* request);
 
+// Fills an input's dimensions and values from the words that describe it, as above; its dtype is for the caller to set.
+// False if they are malformed or point outside the body. Throws std::bad_alloc.
+bool ReadInputWords(std::span<const double> words, std::span<const uint8_t> body, EncodedInput* input);
+
 // The time point that lies `millis` ahead; the far end of time for Infinity.
 Clock::time_point DeadlineIn(double millis);
 

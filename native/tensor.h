@@ -14,10 +14,16 @@
 namespace tensorgate {
 
 struct TensorDeleter {
-  void operator()(TF_Tensor* tensor) const { tf.TF_DeleteTensor(tensor); }
+  bool is_lent = false;  // somebody else's, who outlives this pointer
+  void operator()(TF_Tensor* tensor) const {
+    if (!is_lent) tf.TF_DeleteTensor(tensor);
+  }
 };
 // May be freed on any thread; TensorFlow counts references to the buffer underneath.
 using TensorPtr = std::unique_ptr<TF_Tensor, TensorDeleter>;
+
+// The same tensor once more, for runs to read. TensorFlow writes to no tensor that has another reference.
+inline TensorPtr Lend(const TensorPtr& tensor) { return TensorPtr(tensor.get(), TensorDeleter{true}); }
 
 // Hands the slab to a tensor; TensorFlow's deallocator gives it back to the pool, on whichever thread drops the last
 // reference (an identity model's output shares its input's memory). `slab.size()` is the tensor's size in bytes.

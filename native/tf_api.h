@@ -20,6 +20,7 @@ namespace tensorgate {
   X(TF_NewGraph) X(TF_DeleteGraph) X(TF_GraphNextOperation) X(TF_GraphOperationByName)                       \
   X(TF_GraphNumFunctions) X(TF_GraphGetFunctions) X(TF_FunctionToFunctionDef) X(TF_DeleteFunction)           \
   X(TF_OperationOpType) X(TF_OperationNumOutputs) X(TF_OperationOutputType)                                  \
+  X(TF_LoadLibrary) X(TF_DeleteLibraryHandle)                                                                \
   X(TF_LoadSessionFromSavedModel) X(TF_CloseSession) X(TF_DeleteSession) X(TF_SessionRun)
 // clang-format on
 

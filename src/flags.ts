@@ -127,8 +127,7 @@ export const FLAGS = [
     help: 'Drop file caches after loads.',
     noEffect: 'File caches are left to the operating system, which drops them when memory is wanted.' },
   { name: 'custom_op_paths', group: 'Model', type: 'string', unit: 'FILE,...', default: '',
-    help: 'Libraries with custom operations, loaded before any model.',
-    noEffect: 'Libraries of custom operations cannot be loaded by this version of the server.' },
+    help: 'Libraries with custom operations, loaded before any model.' },
 
   { name: 'host', group: 'Doors', type: 'string', unit: 'ADDRESS', default: '0.0.0.0',
     help: 'Address that all doors listen on; 127.0.0.1 lets in nobody from outside.' },

@@ -29,7 +29,7 @@ import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/save
 import { OutputFormat } from './tensor/predict-request.js';
 import { VERSION } from './version.js';
 import { WorkerPool } from './workers/pool.js';
-import { openTensorFlow } from './workers/tensorflow.js';
+import { loadOpLibraries, openTensorFlow } from './workers/tensorflow.js';
 
 export interface ServerOptions {
   readonly flags: Flags;
@@ -76,12 +76,13 @@ export class Server {
   #ready = false;
   #stopping = false;
 
-  /** Throws UNAVAILABLE if libtensorflow cannot be opened. */
+  /** Throws UNAVAILABLE if libtensorflow cannot be opened, INVALID_ARGUMENT if a library of --custom_op_paths cannot. */
   constructor(options: ServerOptions) {
     const { flags } = options;
     this.#options = options;
     const version = openTensorFlow(options.libtensorflow, memoryOfThisProcess() * TENSOR_MEMORY_SHARE);
     log.info('libtensorflow is open', { version, directory: options.libtensorflow });
+    loadOpLibraries(flags.customOpPaths.split(',').filter((path) => path !== ''));
     this.#pool = new WorkerPool({ device: 'CPU:0', workers: flags.numWorkers || availableParallelism() });
     const loaderOptions = this.#loaderOptions(flags);
     this.#manager = new Manager({

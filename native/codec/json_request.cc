@@ -23,7 +23,7 @@ std::string ListOf(const std::vector<JsonInput>& inputs) {
 // Finds a signature's inputs by name, and notes which were seen in the current object.
 class InputNames {
  public:
-  explicit InputNames(const std::vector<JsonInput>* inputs) : inputs_(inputs), seen_(inputs->size(), -1) {}
+  explicit InputNames(const std::vector<JsonInput>* inputs) : inputs_(inputs), seen_(inputs->size(), kNever) {}
 
   // Whether there is such an input; *first: and the object has not had it before.
   bool Find(std::string_view key, int64_t object, size_t* index, bool* first) {
@@ -39,14 +39,17 @@ class InputNames {
     return false;
   }
 
-  // The first input that the object did not have, or nullptr.
+  // The first input that the object did not have and that nothing stands in for, or nullptr. A default stands in for
+  // an input that no object has had.
   const JsonInput* FindMissing(int64_t object) const {
     for (size_t i = 0; i < seen_.size(); i++)
-      if (seen_[i] != object) return &(*inputs_)[i];
+      if (seen_[i] != object && !((*inputs_)[i].has_default && seen_[i] == kNever)) return &(*inputs_)[i];
     return nullptr;
   }
 
  private:
+  static constexpr int64_t kNever = -1;
+
   const std::vector<JsonInput>* inputs_;
   std::vector<int64_t> seen_;  // the last object that had the input
   size_t next_ = 0;
@@ -85,7 +88,12 @@ class TensorsReader {
   std::vector<HostTensor> Finish() {
     std::vector<HostTensor> tensors;
     tensors.reserve(readers_.size());
-    for (JsonTensorReader& reader : readers_) tensors.push_back(reader.Finish());
+    for (JsonTensorReader& reader : readers_) {
+      if (reader.items() > 0)
+        tensors.push_back(reader.Finish());
+      else
+        tensors.emplace_back().is_left_out = true;
+    }
     return tensors;
   }
 
@@ -103,9 +111,12 @@ class TensorsReader {
       size_t index;
       bool first;
       if (!names_.Find(key, instance, &index, &first)) return RefuseUnknown(place, key);
-      return first ? readers_[index].Read({instance, (*inputs_)[index].alias}) : json_->SkipValue();
+      if (!first) return json_->SkipValue();
+      // Items before this one were content with the default.
+      if (readers_[index].items() < instance) return RefuseMissing("instances[0]", (*inputs_)[index]);
+      return readers_[index].Read({instance, (*inputs_)[index].alias});
     });
-    return read && RefuseMissing(place, instance);
+    return read && HasAll(place, instance);
   }
 
   bool ReadNamedInputs() {
@@ -115,7 +126,7 @@ class TensorsReader {
       if (!names_.Find(key, 0, &index, &first) || !first) return json_->SkipValue();
       return readers_[index].Read({-1, (*inputs_)[index].alias});
     });
-    return read && RefuseMissing("\"inputs\"", 0);
+    return read && HasAll("\"inputs\"", 0);
   }
 
   std::string ObjectOfAll() const { return "an object with the signature's inputs (" + ListOf(*inputs_) + ")"; }
@@ -132,10 +143,13 @@ class TensorsReader {
                                                ListOf(*inputs_) + ".");
   }
 
-  bool RefuseMissing(const std::string& place, int64_t object) {
+  bool HasAll(const std::string& place, int64_t object) {
     const JsonInput* missing = names_.FindMissing(object);
-    if (!missing) return true;
-    return json_->Refuse(kInvalidArgument, place + " lacks the input " + Quoted(missing->alias) +
+    return !missing || RefuseMissing(place, *missing);
+  }
+
+  bool RefuseMissing(const std::string& place, const JsonInput& missing) {
+    return json_->Refuse(kInvalidArgument, place + " lacks the input " + Quoted(missing.alias) +
                                                ": the signature's inputs are " + ListOf(*inputs_) + ".");
   }
 

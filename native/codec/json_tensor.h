@@ -33,12 +33,14 @@ struct HostTensor {
   std::vector<int64_t> dims;
   Slab data;                         // numbers: row-major, exactly as many bytes as dims and dtype say
   std::vector<std::string> strings;  // TF_STRING: one per element, in place of data
+  bool is_left_out = false;          // the request has no value for it: that is the signature's default
 };
 
 // An input of a signature, as the parser must know it.
 struct JsonInput {
   std::string alias;
   TF_DataType dtype;
+  bool has_default = false;  // requests may leave it out; in row form then out of all items
 };
 
 enum class JsonLayout { kRow, kColumn };

@@ -28,6 +28,9 @@ class JsonTensorReader {
   // error is noted in the JsonReader.
   bool Read(const JsonPlace& place);
 
+  // How often Read() has succeeded.
+  int64_t items() const { return items_; }
+
   // The tensor read, in row form with the number of items as its first dimension. Ends the reader.
   HostTensor Finish();
 

@@ -22,8 +22,10 @@ export interface SessionOptions {
 
 export interface LoadedSession {
   readonly id: SessionId;
-  /** Serialized MetaGraphDef of the loaded meta graph. */
+  /** Serialized MetaGraphDef of the loaded meta graph: its saver_def and signature_def alone, not the graph. */
   readonly metaGraph: Uint8Array;
+  /** Names of the signatures whose runs take as long as their shapes say, whatever the values are. */
+  readonly steadySignatures: readonly string[];
   /** Whether it has TF1 control flow (Switch, Merge, Enter…), which TensorFlow's single-threaded executor refuses. */
   readonly hasV1ControlFlow: boolean;
 }
@@ -35,6 +37,11 @@ export interface SignatureTensorName {
   readonly tensorName: string;
   /** As declared, for messages: -1 is an unknown dimension. */
   readonly shape?: readonly number[] | undefined;
+  /**
+   * What an input is in JSON requests that leave it out, as submit() takes one (native/submission.h). One that does not fit
+   * the tensor's type is as none.
+   */
+  readonly default?: { readonly words: Float64Array; readonly body: Uint8Array } | undefined;
 }
 
 export interface PreparedSignature {
@@ -66,6 +73,11 @@ export interface MemoryStats {
 export interface Binding {
   /** Opens libtensorflow in `directory` for the whole process; returns its version. Throws UNAVAILABLE. */
   openLibrary(directory: string): string;
+  /**
+   * Registers the operations of a library with TensorFlow, for good; a library that is loaded again changes nothing. Throws
+   * TensorFlow's error. Needs openLibrary() first.
+   */
+  loadOpLibrary(path: string): void;
   /** The addon's table of element types, for the test that it equals ours. */
   dataTypes(): { dtype: number; name: string; byteSize: number }[];
 
@@ -118,6 +130,8 @@ export interface Binding {
   /** The most bytes that tensors of requests may hold together; beyond it they fail with RESOURCE_EXHAUSTED. */
   setMemoryBudget(bytes: number): void;
   memoryStats(): MemoryStats;
+  /** Gives memory that was freed but is still held back to the system, off the event loop; with glibc only. */
+  trimMemory(): Promise<void>;
   /** Ends the process at once, without waiting for workers that are inside a run. */
   exitNow(code: number): never;
 }

@@ -10,6 +10,7 @@ import {
 } from '../gen/messages.js';
 import { decodeMessage, encodeMessage, type MessageType } from '../protobuf.js';
 import type { DataType } from '../tensor/dtype.js';
+import { parseTextProto } from '../text-proto.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
 
 /** MetaGraphDef without its graph, which can be large and which only TensorFlow needs. */
@@ -38,13 +39,15 @@ const SavedModelSummary: MessageType<SavedModelSummary> = {
 };
 
 const PROTO_FILE = 'saved_model.pb';
+/** The same as text. TensorFlow reads it only where there is no PROTO_FILE. */
+const TEXT_FILE = 'saved_model.pbtxt';
 
 /** TF2 keeps its initialiser as a signature: shown to clients, as TF Serving does, but none that they could run. */
 const INTERNAL_SIGNATURES = new Set(['__saved_model_init_op', '__saved_model_train_op']);
 
 /** Whether the folder holds a SavedModel, in either of its forms. */
 export function isSavedModel(directory: string): boolean {
-  return existsSync(join(directory, PROTO_FILE)) || existsSync(join(directory, 'saved_model.pbtxt'));
+  return existsSync(join(directory, PROTO_FILE)) || existsSync(join(directory, TEXT_FILE));
 }
 
 /** Throws NOT_FOUND if the folder holds no SavedModel. */
@@ -89,7 +92,6 @@ export function checkVariables(directory: string): void {
  * NOT_FOUND if no meta graph has exactly these tags.
  */
 export function checkHasTags(directory: string, tags: readonly string[]): void {
-  if (!existsSync(join(directory, PROTO_FILE))) return;
   const found = readSavedModel(directory).map((metaGraph) => metaGraph.tags);
   const wanted = new Set(tags);
   if (found.some((those) => those.length === wanted.size && those.every((tag) => wanted.has(tag)))) return;
@@ -99,9 +101,14 @@ export function checkHasTags(directory: string, tags: readonly string[]): void {
   );
 }
 
-function decodeFile(path: string): SavedModelSummary {
+function readFile(directory: string): SavedModelSummary {
+  const isBinary = existsSync(join(directory, PROTO_FILE));
+  const path = join(directory, isBinary ? PROTO_FILE : TEXT_FILE);
+  const content = readFileSync(path);
   try {
-    return decodeMessage(SavedModelSummary, readFileSync(path));
+    return isBinary
+      ? decodeMessage(SavedModelSummary, content)
+      : parseTextProto(SavedModelSummary, content.toString('utf8'), { skipUnknownFields: true });
   } catch (error) {
     throw invalidArgument(`${path} is damaged: ${toServingError(error).message} Copy or export the model again.`);
   }
@@ -139,7 +146,7 @@ function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** A meta graph in a saved_model.pb: its tags, and the TensorFlow that wrote it. */
+/** A meta graph of a SavedModel: its tags, and the TensorFlow that wrote it. */
 export interface MetaGraphInfo extends MetaGraph {
   readonly tags: readonly string[];
   readonly tensorflowVersion: string;
@@ -148,10 +155,7 @@ export interface MetaGraphInfo extends MetaGraph {
 /** All meta graphs of the SavedModel in `directory`. Throws NOT_FOUND if there is none, INVALID_ARGUMENT if it is broken. */
 export function readSavedModel(directory: string): MetaGraphInfo[] {
   checkIsSavedModel(directory);
-  const path = join(directory, PROTO_FILE);
-  if (!existsSync(path))
-    throw failedPrecondition(`${directory} has its SavedModel as text, which inspect does not read.`);
-  return decodeFile(path).meta_graphs.map((summary) => ({
+  return readFile(directory).meta_graphs.map((summary) => ({
     ...summarize(summary),
     tags: summary.meta_info_def?.tags ?? [],
     tensorflowVersion: summary.meta_info_def?.tensorflow_version ?? '',

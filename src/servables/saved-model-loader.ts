@@ -1,9 +1,18 @@
 /** Loads one version of a SavedModel onto one device. */
 import type { Loader } from '../core/loader.js';
+import { formatServableId, type ServableId } from '../core/servable-id.js';
 import type { AspiredVersion } from '../core/source.js';
 import { toServingError } from '../errors.js';
-import type { ConfigProto } from '../gen/messages.js';
-import { binding, type LoadedSession, type QueueId, type SessionId } from '../native/binding.js';
+import type { ConfigProto, TensorProto } from '../gen/messages.js';
+import { log } from '../log.js';
+import {
+  binding,
+  type LoadedSession,
+  type QueueId,
+  type SessionId,
+  type SignatureTensorName,
+} from '../native/binding.js';
+import { defaultInput } from './default-input.js';
 import { noteMlmd } from './mlmd.js';
 import { SavedModel } from './saved-model.js';
 import { checkHasTags, checkIsSavedModel, checkVariables, readMetaGraph } from './saved-model-file.js';
@@ -14,8 +23,8 @@ import {
   type SessionParallelism,
 } from './session-config.js';
 import { Signature } from './signature.js';
-import { isBatchable, type SignatureInfo } from './signature-info.js';
-import { SteadyCosts } from './steady-cost.js';
+import { isBatchable, type SignatureInfo, type TensorInfo } from './signature-info.js';
+import { inputWords } from './submission.js';
 
 export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
@@ -33,6 +42,28 @@ export interface SavedModelLoaderOptions {
 
 /** How TensorFlow words it when the single-threaded executor meets TF1 reference variables, already while restoring. */
 const REFUSED_BY_LEAN_EXECUTOR = /single-threaded executor/i;
+
+/** An input's default as JSON requests get it: the addon reads those. */
+function withDefaults(
+  inputs: readonly TensorInfo[],
+  defaults: ReadonlyMap<string, TensorProto>,
+): readonly SignatureTensorName[] {
+  return inputs.map((input) => {
+    const tensor = defaults.get(input.alias);
+    const fallback = tensor && defaultInput(input.alias, tensor);
+    return fallback === undefined
+      ? input
+      : { ...input, default: { words: inputWords(fallback.at(0)), body: fallback.bytes } };
+  });
+}
+
+/** What the whole process holds less by then, in bytes: other models that load or run meanwhile count, too. */
+function logUnloaded(id: ServableId, before: number, after: number): void {
+  const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+  log.info(`Unloaded servable ${formatServableId(id)}: gave back ${megabytes(before - after)} MB`, {
+    residentMegabytes: megabytes(after),
+  });
+}
 
 export class SavedModelLoader implements Loader<SavedModel> {
   readonly #version: AspiredVersion;
@@ -55,8 +86,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       if (metaGraph.hasVariables) checkVariables(path);
       // One that cannot be run does not keep the others from being served: it says why when it is asked for.
       const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
-      const costs = new SteadyCosts(session.metaGraph);
-      const signatures = runnable.map((info) => this.#prepare(session.id, info, costs));
+      const signatures = runnable.map((info) => this.#prepare(session, info));
       const { queue } = this.#options;
       this.#servable = new SavedModel({ id, session: session.id, queue, signatures, declared: metaGraph.signatures });
       this.#session = session.id;
@@ -69,19 +99,22 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   async unload(): Promise<void> {
+    const session = this.#session;
     this.#servable?.close();
-    if (this.#session !== undefined) await binding.releaseSession(this.#session);
     this.#servable = undefined;
     this.#session = undefined;
+    if (session === undefined) return;
+    const before = process.memoryUsage.rss();
+    await binding.releaseSession(session);
+    await binding.trimMemory();
+    logUnloaded(this.#version.id, before, process.memoryUsage.rss());
   }
 
-  #prepare(session: SessionId, info: SignatureInfo, costs: SteadyCosts): Signature {
+  #prepare({ id, steadySignatures }: LoadedSession, info: SignatureInfo): Signature {
     const batchable = this.#options.batching && isBatchable(info);
-    const steady = costs.isSteady(info);
-    return new Signature(
-      info,
-      binding.prepareSignature(session, info.name, info.inputs, info.outputs, batchable, steady),
-    );
+    const steady = steadySignatures.includes(info.name);
+    const inputs = info.defaults === undefined ? info.inputs : withDefaults(info.inputs, info.defaults);
+    return new Signature(info, binding.prepareSignature(id, info.name, inputs, info.outputs, batchable, steady));
   }
 
   /** The lean session where the graph allows it, else the general one. */

@@ -23,6 +23,12 @@ function writeInput(at: number, input: InputTensor): number {
   return at;
 }
 
+/** One input alone, in memory of its own. */
+export function inputWords(input: InputTensor): Float64Array {
+  if (wordsFor(input) > words.length) words = new Float64Array(wordsFor(input) * 2);
+  return words.slice(0, writeInput(0, input));
+}
+
 /** Valid until the next call. */
 export function writeSubmission(
   format: OutputFormat,

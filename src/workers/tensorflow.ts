@@ -1,4 +1,5 @@
-import { toServingError } from '../errors.js';
+import { resolve } from 'node:path';
+import { invalidArgument, toServingError } from '../errors.js';
 import { binding } from '../native/binding.js';
 
 /**
@@ -14,6 +15,24 @@ export function openTensorFlow(directory: string, tensorMemoryBytes: number): st
     return version;
   } catch (error) {
     throw toServingError(error);
+  }
+}
+
+/**
+ * Registers the custom operations of these libraries for the whole process; to be called once, before any model is loaded.
+ * Throws INVALID_ARGUMENT, with TensorFlow's reason, for the first file that cannot be loaded.
+ */
+export function loadOpLibraries(paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      // Absolute: the dynamic linker would look for a bare name elsewhere.
+      binding.loadOpLibrary(resolve(path));
+    } catch (error) {
+      throw invalidArgument(
+        `--custom_op_paths names ${resolve(path)}, which cannot be loaded: ${toServingError(error).message}. Give shared ` +
+          'libraries of operations that were built for this TensorFlow, separated by commas.',
+      );
+    }
   }
 }
 

@@ -328,6 +328,27 @@ describe('A signature with defaults', () => {
     );
   });
 
+  it('may be sent fewer over REST, in all rows or none', async () => {
+    const { deadlineMillis, modelSpec } = BASE;
+    const rest = async (api: Api, body: object) => {
+      const text = Buffer.from(JSON.stringify({ signature_name: 'defaults', ...body }));
+      const [reply] = await api.predict({ kind: 'json', modelSpec, deadlineMillis, body: text }, copyOutputs);
+      return JSON.parse(String(reply?.bytes));
+    };
+    await withApi(
+      async (api) => {
+        assert.deepEqual(await rest(api, { instances: [{ x: 1 }, { x: 3 }] }), { predictions: [2, 6] });
+        assert.deepEqual(await rest(api, { inputs: { x: [1, 3] } }), { outputs: [2, 6] });
+        assert.deepEqual(await rest(api, { inputs: { x: [1, 3], scale: 3 } }), { outputs: [3, 9] });
+        const some = rest(api, { instances: [{ x: 1, scale: 3 }, { x: 3 }] });
+        await assertRefused(some, Code.INVALID_ARGUMENT, /^instances\[1\] lacks the input "scale"/);
+        await assertRefused(rest(api, { inputs: { scale: 3 } }), Code.INVALID_ARGUMENT, /lacks the input "x"/);
+      },
+      false,
+      'multi_io',
+    );
+  });
+
   it('must still be sent the others, and none that it does not have', async () => {
     await withApi(
       async (api) => {

@@ -287,6 +287,33 @@ void TestNamedInputs() {
               "inputs.a[1] is 2.5");
 }
 
+void TestDefaults() {
+  const Inputs inputs = {{"a", TF_INT32}, {"b", TF_FLOAT, true}};
+  const auto leaves_out_b = [](const Parsed& parsed) {
+    return !parsed.error && parsed.request.inputs.size() == 2 && !parsed.request.inputs[0].is_left_out &&
+           parsed.request.inputs[1].is_left_out;
+  };
+  Parsed rows = ParseFor(inputs, R"({"instances": [{"a": 1}, {"a": 2}]})");
+  CHECK("all items may leave out an input that has a default", leaves_out_b(rows) && rows.Is<int32_t>({2}, {1, 2}),
+        rows.Text());
+  Parsed columns = ParseFor(inputs, R"({"inputs": {"a": [1, 2]}})");
+  CHECK("column form may leave out an input that has a default",
+        leaves_out_b(columns) && columns.Is<int32_t>({2}, {1, 2}), columns.Text());
+  Parsed given = ParseFor(inputs, R"({"instances": [{"a": 1, "b": 3}, {"b": 4, "a": 2}]})");
+  CHECK("a value that is given counts, not the default",
+        given.Is<float>({2}, {3, 4}, 1) && !given.request.inputs[1].is_left_out, given.Text());
+  Parsed behind = ParseFor(inputs, R"({"inputs": {"a": 1}, "signature_name": "serving_default"})");
+  CHECK("what is left out stays so when the signature is named behind", leaves_out_b(behind), behind.Text());
+  Parsed only = ParseFor({{"x", TF_FLOAT, true}}, R"({"inputs": {}})");
+  CHECK("the only input may be left out", !only.error && only.request.inputs[0].is_left_out, only.Text());
+  REFUSES_FOR("an item may not leave out what the one before has", inputs,
+              R"({"instances": [{"a": 1, "b": 2}, {"a": 1}]})", 3, "instances[1] lacks the input \"b\"");
+  REFUSES_FOR("an item may not have what the one before leaves out", inputs,
+              R"({"instances": [{"a": 1}, {"a": 1, "b": 2}]})", 3, "instances[0] lacks the input \"b\"");
+  REFUSES_FOR("an input without a default may not be left out", inputs, R"({"inputs": {"b": 1}})", 3,
+              "lacks the input \"a\"");
+}
+
 void TestBody() {
   const Parsed plain = ParseAs(TF_INT32, R"({"inputs": 1})");
   CHECK("the signature is serving_default if none is named", plain.request.signature_name == "serving_default",
@@ -528,6 +555,7 @@ int main() {
   TestBoolsAndOtherTypes();
   TestStrings();
   TestNamedInputs();
+  TestDefaults();
   TestBody();
   TestRowReplies();
   TestColumnReplies();

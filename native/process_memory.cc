@@ -1,0 +1,36 @@
+#include "process_memory.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+namespace tensorgate {
+
+namespace {
+
+// Off the event loop: it goes through all heaps, which takes milliseconds where much has been freed.
+class TrimWorker : public Napi::AsyncWorker {
+ public:
+  explicit TrimWorker(Napi::Env env) : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+  void Execute() override {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+  }
+  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+};
+
+}  // namespace
+
+Napi::Value TrimMemory(const Napi::CallbackInfo& info) {
+  auto* worker = new TrimWorker(info.Env());
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+}  // namespace tensorgate

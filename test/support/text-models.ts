@@ -1,0 +1,79 @@
+/** SavedModels written by hand as text (saved_model.pbtxt): for what the committed models do not have. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A tensor of a signature: its alias is also the name of the node behind it. */
+export interface TextTensor {
+  readonly name: string;
+  /** E.g. `DT_FLOAT`; the shape is [-1], or [] for a scalar. */
+  readonly dtype: string;
+  readonly isScalar?: boolean;
+  /** The rest of a TensorProto, e.g. `float_val: 2`. */
+  readonly default?: string;
+}
+
+export interface TextModel {
+  /** Each becomes a Placeholder. */
+  readonly inputs: readonly TextTensor[];
+  readonly outputs: readonly TextTensor[];
+  /** NodeDefs, `node { … }`, that compute the outputs. */
+  readonly nodes: string;
+  /** Default `serve`. */
+  readonly tag?: string;
+}
+
+/** Writes version 1 below `basePath`. Resolves with the version's folder. */
+export async function writeTextModel(basePath: string, model: TextModel): Promise<string> {
+  const folder = join(basePath, '1');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'saved_model.pbtxt'), textModel(model));
+  return folder;
+}
+
+/** The SavedModel's text. */
+export function textModel({ inputs, outputs, nodes, tag = 'serve' }: TextModel): string {
+  return `# made by hand
+saved_model_schema_version: 1
+meta_graphs {
+  meta_info_def { tags: "${tag}" tensorflow_version: "2.21.0" }
+  graph_def {
+    versions { producer: 1882 }
+    ${inputs.map(placeholder).join('\n')}
+    ${nodes}
+  }
+  signature_def {
+    key: "serving_default"
+    value {
+      ${inputs.map((tensor) => `inputs { key: "${tensor.name}" value ${tensorInfo(tensor)} }`).join('\n')}
+      ${outputs.map((tensor) => `outputs { key: "${tensor.name}" value ${tensorInfo(tensor)} }`).join('\n')}
+      ${inputs.map(defaultOf).join('\n')}
+      method_name: "tensorflow/serving/predict"
+    }
+  }
+}
+`;
+}
+
+/** An operation of one element type, e.g. `node('y', 'Mul', 'DT_FLOAT', ['x', 'scale'])`. */
+export function node(name: string, op: string, dtype: string, inputs: readonly string[]): string {
+  const attr = dtype === '' ? '' : `attr { key: "T" value { type: ${dtype} } }`;
+  return `node { name: "${name}" op: "${op}" ${inputs.map((input) => `input: "${input}"`).join(' ')} ${attr} }`;
+}
+
+function shape({ isScalar = false }: TextTensor): string {
+  return isScalar ? '{}' : '{ dim { size: -1 } }';
+}
+
+function placeholder(tensor: TextTensor): string {
+  return `node { name: "${tensor.name}" op: "Placeholder"
+      attr { key: "dtype" value { type: ${tensor.dtype} } } attr { key: "shape" value { shape ${shape(tensor)} } } }`;
+}
+
+function tensorInfo(tensor: TextTensor): string {
+  return `{ name: "${tensor.name}:0" dtype: ${tensor.dtype} tensor_shape ${shape(tensor)} }`;
+}
+
+function defaultOf(tensor: TextTensor): string {
+  if (tensor.default === undefined) return '';
+  return `defaults { key: "${tensor.name}" value { dtype: ${tensor.dtype} tensor_shape {} ${tensor.default} } }`;
+}
