@@ -1,5 +1,7 @@
 /** Lines of TensorFlow Serving's interface that take a whole server and real models to prove. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Code } from '../../src/errors.js';
 import {
@@ -13,6 +15,8 @@ import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { createGrpcClient, encodePredict, type GrpcDoorClient, type PredictCall } from '../support/door-clients.js';
 import { withInProcessServer } from '../support/in-process-server.js';
+import { withTempDir } from '../support/models.js';
+import { withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 120_000 };
 const MODELS = ['half_plus_two', 'strings', 'no_batch', 'echo_float', 'echo_int8', 'echo_half', 'echo_bool'];
@@ -166,5 +170,40 @@ describe('REST bodies, as TensorFlow Serving has them', LIMIT, () => {
           assert.match(reply.text, text);
         });
       }
+    }));
+});
+
+describe('Prometheus, as TensorFlow Serving has it', LIMIT, () => {
+  const families = [
+    ['request_count', 'counter', 'model_name="half_plus_two",status="OK"'],
+    ['request_latency', 'histogram', 'model_name="half_plus_two",API="Predict",entrypoint="GRPC",le="10"'],
+    ['runtime_latency', 'histogram', 'model_name="half_plus_two",API="Predict",runtime="TF1",le="10"'],
+  ] as const;
+
+  it('has its names, types and labels on the default path of MonitoringConfig', () =>
+    withTempDir(async (folder) => {
+      const path = join(folder, 'monitoring.config');
+      await writeFile(path, 'prometheus_config { enable: true }');
+      await withServer([`--monitoring_config_file=${path}`], async ({ ports }) => {
+        const grpc = createGrpcClient(ports.grpc);
+        await grpc.predict(HALF).finally(() => grpc.close());
+        const reply = await fetch(`http://127.0.0.1:${ports.rest}/monitoring/prometheus/metrics`);
+        assert.match(reply.headers.get('content-type') ?? '', /^text\/plain/);
+        const lines = (await reply.text()).split('\n');
+        for (const [name, type, labels] of families) {
+          const metric = `:tensorflow:serving:${name}`;
+          assert.ok(lines.includes(`# TYPE ${metric} ${type}`), name);
+          const series = type === 'histogram' ? `${metric}_bucket{${labels}}` : `${metric}{${labels}}`;
+          assert.ok(
+            lines.some((line) => line.startsWith(`${series} `)),
+            `${series}\n${lines.join('\n')}`,
+          );
+          if (type !== 'histogram') continue;
+          const buckets = lines.filter((line) => line.startsWith(`${metric}_bucket{${labels.split('le=')[0]}`));
+          assert.ok(buckets.length >= 33, `${buckets.length} buckets`);
+          assert.ok(buckets.at(-1)?.includes('le="+Inf"'));
+        }
+        assert.ok(!lines.some((line) => line.startsWith('# HELP')));
+      });
     }));
 });
