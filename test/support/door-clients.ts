@@ -81,13 +81,13 @@ export async function withDoorClients<T>(
 
 // gRPC
 
-interface PredictMessage {
+export interface PredictMessage {
   readonly model_spec: ModelSpec | undefined;
   readonly inputs: ReadonlyMap<string, TensorProto>;
   readonly output_filter: readonly string[];
 }
 
-const PredictRequestMessage: MessageType<PredictMessage> = {
+export const PredictRequestMessage: MessageType<PredictMessage> = {
   name: 'tensorflow.serving.PredictRequest',
   fields: [
     { name: 'model_spec', number: 1, type: () => ModelSpec },

@@ -109,6 +109,17 @@ test('strings in tensor_content are lengths and then bytes', () => {
   assert.deepEqual(strings(input, body), ['a', 'bb']);
 });
 
+test('tensor_content of the wrong length is refused: tensor parsing error, and the alias', () => {
+  const shape = field(2, field(2, [0x08, 2]));
+  for (const length of [1, 4, 7, 9, 12])
+    refuses(
+      predictWith(FLOAT, shape, field(4, Buffer.alloc(length))),
+      new RegExp(
+        `^tensor parsing error: x\\. The tensor_content has ${length} bytes, but its shape \\[2\\] needs 8\\.$`,
+      ),
+    );
+});
+
 test('strings in tensor_content that do not add up are refused in TF Serving words', () => {
   const shape = field(2, field(2, [0x08, 2]));
   for (const content of [[1, 1, 97], [1, 1, 97, 98, 99], [1]]) {

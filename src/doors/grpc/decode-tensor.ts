@@ -145,7 +145,11 @@ function checkShape(scan: TensorScan, name: string): void {
 function contentTensor(reader: WireReader, scan: TensorScan, name: string): InputTensor {
   const dtype = scan.dtype as DataType;
   const { shape, contentStart: start, contentEnd: end } = scan;
-  if (dtype !== DataType.STRING) return { name, dtype, shape, encoding: Encoding.RAW, start, end, fill: false };
+  if (dtype !== DataType.STRING) {
+    const wanted = elementCount(shape) * byteSizeOf(dtype);
+    if (end - start !== wanted) throw badContentLength(name, end - start, wanted, shape);
+    return { name, dtype, shape, encoding: Encoding.RAW, start, end, fill: false };
+  }
   const stringRanges = contentStrings(reader, scan, name);
   return { name, dtype, shape, encoding: Encoding.STRINGS, start, end, stringRanges, fill: false };
 }
@@ -168,6 +172,14 @@ function contentStrings(reader: WireReader, scan: TensorScan, name: string): num
   if (first + total !== scan.contentEnd) throw badContent(name);
   for (let i = 0; i < ranges.length; i++) ranges[i] = (ranges[i] as number) + first;
   return ranges;
+}
+
+/** TF Serving's words, then what is wrong; `wanted` is NaN for a shape that no tensor can have. */
+function badContentLength(name: string, found: number, wanted: number, shape: readonly number[]): Error {
+  const needs = Number.isNaN(wanted) ? 'no tensor can have' : `needs ${wanted}`;
+  return invalidArgument(
+    `tensor parsing error: ${name}. The tensor_content has ${found} bytes, but its shape ${formatShape(shape)} ${needs}.`,
+  );
 }
 
 function badContent(name: string): Error {

@@ -28,10 +28,12 @@ export function getModelMetadata(api: Api, message: Uint8Array): Uint8Array {
 
 function checkFields(fields: readonly string[]): void {
   if (fields.length === 0)
-    throw invalidArgument(`The GetModelMetadataRequest names no metadata_field. Ask for "${SIGNATURE_DEF}".`);
+    throw invalidArgument(
+      `GetModelMetadataRequest must specify at least one metadata_field: ask for "${SIGNATURE_DEF}".`,
+    );
   for (const field of fields) {
     if (field !== SIGNATURE_DEF)
-      throw invalidArgument(`The metadata_field "${field}" is not supported. Ask for "${SIGNATURE_DEF}".`);
+      throw invalidArgument(`Metadata field ${field} is not supported. Ask for "${SIGNATURE_DEF}".`);
   }
 }
 
