@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type ChildOptions, type ChildResult, runProgram } from '../support/child-program.js';
+import { type ChildOptions, type ChildResult, runNode, runProgram } from '../support/child-program.js';
 import { modelPath } from '../support/models.js';
 
 const NAMES = ['openLibrary', 'withPool', 'withModel', 'loaderOf', 'runOne', 'testRequest', 'floats'];
@@ -45,6 +45,18 @@ describe('a process with workers', { timeout: 120_000 }, () => {
 
   it('ends by itself once its pool is closed although a model is still loaded', async () => {
     assertEnded(await runChild("console.log('now'); await pool.close();"), 0);
+  });
+
+  it('ends with its own status while workers are still loading the addon', async () => {
+    const addon = JSON.stringify(new URL('../../src/native/binding.js', import.meta.url).href);
+    for (let millis = 16; millis <= 60; millis += 4) {
+      const program = `
+        const { Worker } = require('node:worker_threads');
+        for (let i = 0; i < 6; i++) new Worker("import(" + JSON.stringify(${addon}) + ")", { eval: true });
+        setTimeout(() => process.exit(7), ${millis});`;
+      const { status, signal, stderr } = await runNode(['-e', program]);
+      assert.equal(status, 7, `after ${millis} ms: ${signal}, ${stderr}`);
+    }
   });
 
   it('can close its pool and make another one, twenty times', async () => {
