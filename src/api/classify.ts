@@ -84,6 +84,6 @@ function predictRequest(
   { modelSpec, signatureName, deadlineMillis, cancellation }: ExampleRequest,
   run: Pick<TensorPredictRequest, 'inputs' | 'body' | 'outputFilter'>,
 ): TensorPredictRequest {
-  const base = { kind: 'tensors', modelSpec, signatureName, deadlineMillis, outputFormat: OutputFormat.RAW } as const;
-  return { ...base, ...run, ...(cancellation === undefined ? {} : { cancellation }) };
+  const outputFormat = OutputFormat.RAW;
+  return { kind: 'tensors', modelSpec, signatureName, deadlineMillis, cancellation, outputFormat, ...run };
 }

@@ -36,9 +36,16 @@ export async function multiInference(
     const outputFilter = [...new Set(tasks.flatMap(({ tensors }) => [...tensors.values()]))].sort();
     const { deadlineMillis, cancellation } = request;
     const run: TensorPredictRequest = {
-      ...{ kind: 'tensors', modelSpec, signatureName: '', allowGraphTensors: true, outputFormat: OutputFormat.RAW },
-      ...{ inputs: [input], body, outputFilter, deadlineMillis },
-      ...(cancellation === undefined ? {} : { cancellation }),
+      kind: 'tensors',
+      modelSpec,
+      signatureName: '',
+      allowGraphTensors: true,
+      inputs: [input],
+      body,
+      outputFilter,
+      outputFormat: OutputFormat.RAW,
+      deadlineMillis,
+      cancellation,
     };
     metrics.requests.countExamples(handle.id.name, exampleCount, source.api);
     const answer = (outputs: Outputs) => tasks.map((task) => readResult(outputs, task, exampleCount));

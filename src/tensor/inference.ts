@@ -18,7 +18,7 @@ interface InferenceRequestBase {
   readonly input: ExampleInput;
   /** Milliseconds since the epoch after which the answer is not wanted any more; Infinity for none. */
   readonly deadlineMillis: number;
-  readonly cancellation?: Cancellation;
+  readonly cancellation?: Cancellation | undefined;
 }
 
 /** A Classify or Regress. */

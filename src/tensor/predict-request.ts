@@ -134,3 +134,10 @@ export interface Outputs {
 
 /** Turns the outputs into the door's reply, synchronously. */
 export type EncodeOutputs<T> = (outputs: Outputs) => T;
+
+/** How many elements an output has, by its dimensions. */
+export function elementCountOf(outputs: Outputs, index: number): number {
+  let count = 1;
+  for (let axis = 0; axis < outputs.rank(index); axis++) count *= outputs.dim(index, axis);
+  return count;
+}

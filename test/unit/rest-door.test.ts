@@ -5,6 +5,7 @@ import type { Api } from '../../src/api/api.js';
 import { ManagerState } from '../../src/core/servable-state.js';
 import { createRestDoor, type RestOptions } from '../../src/doors/rest/index.js';
 import { Code, codeName, notFound, ServingError } from '../../src/errors.js';
+import { metrics } from '../../src/metrics.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import type { ExampleRequest } from '../../src/tensor/inference.js';
 import type { Outputs, PredictRequest } from '../../src/tensor/predict-request.js';
@@ -148,7 +149,11 @@ describe('POST …:predict', () => {
   it('says what a body looks like when there is none', async () => {
     const { api, calls } = fakeApi();
     await withRest(api, async (_port, url) => {
+      const refused = () =>
+        /:request_count\{model_name="m",status="INVALID_ARGUMENT"\} (\d+)/.exec(metrics.render())?.[1];
+      const before = Number(refused() ?? 0);
       await assertError(await post(`${url}/v1/models/m:predict`, ''), 400, /no body.*"instances"/);
+      assert.equal(Number(refused()), before + 1);
       await assertError(
         await post(`${url}/v1/models/m:predict`, gzipSync(''), { 'Content-Encoding': 'gzip' }),
         400,

@@ -11,7 +11,7 @@
 import { Code, invalidArgument, ServingError } from '../../errors.js';
 import { Type } from '../../gen/graphpipe/type.js';
 import { DataType, dataTypeName } from '../../tensor/dtype.js';
-import type { Outputs } from '../../tensor/predict-request.js';
+import { elementCountOf, type Outputs } from '../../tensor/predict-request.js';
 import { ReusedBuffer } from '../http.js';
 import { toGraphPipeType } from './tensor-types.js';
 
@@ -69,7 +69,7 @@ export class InferResponseEncoder {
   #writeTensor(writer: ReplyWriter, outputs: Outputs, index: number, type: Type): void {
     writer.writeTable(outputs.count, index, type);
     writer.writeShape(outputs, index);
-    if (type === Type.String) writer.writeStrings(this.#rawStrings(outputs, index), elementsOf(outputs, index));
+    if (type === Type.String) writer.writeStrings(this.#rawStrings(outputs, index), elementCountOf(outputs, index));
     else writer.writeData(outputs, index);
   }
 
@@ -96,12 +96,6 @@ function graphPipeTypeOf(outputs: Outputs, index: number): Type {
   );
 }
 
-function elementsOf(outputs: Outputs, index: number): number {
-  let count = 1;
-  for (let axis = 0; axis < outputs.rank(index); axis++) count *= outputs.dim(index, axis);
-  return count;
-}
-
 /** Exact but for strings, whose padding is only known once they are read: there at most 3 bytes too many for each. */
 function maxReplyBytes(outputs: Outputs): number {
   let size = HEAD.byteLength + 4 + outputs.count * (4 + TABLE_BYTES);
@@ -109,7 +103,7 @@ function maxReplyBytes(outputs: Outputs): number {
     size = alignVector(size) + 4 + 8 * outputs.rank(i);
     size = alignVector(size) + 4 + outputs.byteLength(i);
     // Each string: its offset and its length (of which byteLength holds one), its NUL, up to 3 bytes of padding.
-    if (outputs.dtype(i) === DataType.STRING) size += 8 * elementsOf(outputs, i);
+    if (outputs.dtype(i) === DataType.STRING) size += 8 * elementCountOf(outputs, i);
   }
   if (size <= MAX_REPLY_BYTES) return size;
   throw new ServingError(

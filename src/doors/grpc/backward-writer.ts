@@ -3,6 +3,8 @@
  * that nothing has to be measured before.
  */
 
+import { bigVarintSize, varintSize, writeBigVarint, writeVarint } from '../../varint.js';
+
 const LENGTH_DELIMITED = 2;
 const VARINT = 0;
 const FIXED32 = 5;
@@ -55,25 +57,18 @@ export class BackwardWriter {
   /** Left out if zero. */
   int64(field: number, value: bigint): void {
     if (value === 0n) return;
-    const groups: number[] = [];
-    let rest = BigInt.asUintN(64, value);
-    for (; rest >= 0x80n; rest >>= 7n) groups.push(Number(rest & 0x7fn) | 0x80);
-    groups.push(Number(rest));
-    this.#reserve(groups.length);
-    this.#start -= groups.length;
-    this.#buffer.set(groups, this.#start);
+    const size = bigVarintSize(value);
+    this.#reserve(size);
+    this.#start -= size;
+    writeBigVarint(value, this.#buffer, this.#start);
     this.#varint((field << 3) | VARINT);
   }
 
   #varint(value: number): void {
-    let size = 1;
-    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
+    const size = varintSize(value);
     this.#reserve(size);
     this.#start -= size;
-    let at = this.#start;
-    let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#buffer[at++] = (rest % 0x80) | 0x80;
-    this.#buffer[at] = rest;
+    writeVarint(value, this.#buffer, this.#start);
   }
 
   #reserve(count: number): void {

@@ -5,6 +5,7 @@
 import { Code, ServingError } from '../../errors.js';
 import { DataType } from '../../tensor/dtype.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
+import { bigVarintSize, fieldSize, varintSize, writeBigVarint, writeVarint } from '../../varint.js';
 import type { ReusedBuffer } from '../grpc.js';
 import { withStringContents } from './string-contents.js';
 import { TENSOR_CONTENT, typedFieldOf } from './typed-fields.js';
@@ -157,42 +158,6 @@ function encodeModelSpec(modelName: string, modelVersion: bigint, signatureName:
   }
   writeBytes(SIGNATURE_NAME_TAG, signature, target, pos);
   return target;
-}
-
-/** Size of a length-delimited field whose tag is one byte. */
-function fieldSize(length: number): number {
-  return 1 + varintSize(length) + length;
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
-  return size;
-}
-
-function writeVarint(value: number, target: Buffer, start: number): number {
-  let pos = start;
-  let rest = value;
-  while (rest >= 0x80) {
-    target[pos++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  target[pos++] = rest;
-  return pos;
-}
-
-function bigVarintSize(value: bigint): number {
-  let size = 1;
-  for (let rest = BigInt.asUintN(64, value); rest >= 0x80n; rest >>= 7n) size++;
-  return size;
-}
-
-function writeBigVarint(value: bigint, target: Buffer, start: number): number {
-  let pos = start;
-  let rest = BigInt.asUintN(64, value);
-  for (; rest >= 0x80n; rest >>= 7n) target[pos++] = Number(rest & 0x7fn) | 0x80;
-  target[pos++] = Number(rest);
-  return pos;
 }
 
 function writeBytes(fieldTag: number, bytes: Uint8Array, target: Buffer, start: number): number {

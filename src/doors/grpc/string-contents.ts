@@ -1,6 +1,7 @@
 /** tensor_content of string tensors: TensorFlow writes all lengths as varints and then all bytes (EncodeStringList). */
 import { DataType } from '../../tensor/dtype.js';
-import type { Outputs } from '../../tensor/predict-request.js';
+import { elementCountOf, type Outputs } from '../../tensor/predict-request.js';
+import { writeVarint } from '../../varint.js';
 
 const MAX_VARINT32_BYTES = 5;
 
@@ -17,21 +18,11 @@ export function withStringContents(outputs: Outputs): Outputs {
 function stringContent(outputs: Outputs, index: number): Buffer {
   const raw = Buffer.allocUnsafe(outputs.byteLength(index));
   outputs.copyTo(index, raw, 0);
-  const count = elementCount(outputs, index);
+  const count = elementCountOf(outputs, index);
   const lengths = Buffer.allocUnsafe(count * MAX_VARINT32_BYTES);
   let end = 0;
-  for (let i = 0; i < count; i++) {
-    let length = raw.readUInt32LE(i * 4);
-    for (; length >= 0x80; length >>>= 7) lengths[end++] = (length & 0x7f) | 0x80;
-    lengths[end++] = length;
-  }
+  for (let i = 0; i < count; i++) end = writeVarint(raw.readUInt32LE(i * 4), lengths, end);
   return Buffer.concat([lengths.subarray(0, end), raw.subarray(count * 4)]);
-}
-
-function elementCount(outputs: Outputs, index: number): number {
-  let count = 1;
-  for (let axis = 0; axis < outputs.rank(index); axis++) count *= outputs.dim(index, axis);
-  return count;
 }
 
 class StringContents implements Outputs {

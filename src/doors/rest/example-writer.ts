@@ -2,6 +2,7 @@
  * Writes serialized tf.Examples (tensorflow/core/example/{example,feature}.proto) one after the other into one body,
  * without building messages.
  */
+import { fieldSize, MAX_VARINT_BYTES, writeBigVarint, writeVarint } from '../../varint.js';
 
 /** Which list a feature holds: the field of Feature. 0: none so far, which is how an empty feature stays. */
 export const FeatureKind = { NONE: 0, BYTES: 1, FLOAT: 2, INT64: 3 } as const;
@@ -77,19 +78,6 @@ export class ExampleWriter {
   }
 }
 
-/** Size of a length-delimited field whose tag is one byte. */
-function fieldSize(length: number): number {
-  return 1 + varintSize(length) + length;
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
-  return size;
-}
-
-const MAX_VARINT_BYTES = 10;
-
 class GrowingBytes {
   length = 0;
   #buffer = Buffer.allocUnsafe(256);
@@ -117,12 +105,7 @@ class GrowingBytes {
 
   varint(value: number): void {
     this.#reserve(MAX_VARINT_BYTES);
-    let rest = value;
-    while (rest >= 0x80) {
-      this.#buffer[this.length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#buffer[this.length++] = rest;
+    this.length = writeVarint(value, this.#buffer, this.length);
   }
 
   /** Negative ones in ten bytes, as two's complement. */
@@ -132,9 +115,7 @@ class GrowingBytes {
       return;
     }
     this.#reserve(MAX_VARINT_BYTES);
-    let rest = BigInt.asUintN(64, value);
-    for (; rest >= 0x80n; rest >>= 7n) this.#buffer[this.length++] = Number(rest & 0x7fn) | 0x80;
-    this.#buffer[this.length++] = Number(rest);
+    this.length = writeBigVarint(value, this.#buffer, this.length);
   }
 
   float(value: number): void {

@@ -24,9 +24,14 @@ import { httpStatusOf } from './status.js';
 const JSON_TYPE = 'application/json';
 const NOT_FOUND_HTML = '<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n';
 
-const PREDICT = requestSource('rest', 'Predict');
-const CLASSIFY = requestSource('rest', 'Classify');
-const REGRESS = requestSource('rest', 'Regress');
+/** What runs a model, as metrics know it. */
+const SOURCES = {
+  predict: requestSource('rest', 'Predict'),
+  classify: requestSource('rest', 'Classify'),
+  regress: requestSource('rest', 'Regress'),
+} as const;
+type Verb = keyof typeof SOURCES;
+
 const COUNTED_HERE: ReadonlySet<Route['kind']> = new Set(['status', 'metadata', 'versionOutOfRange', 'malformed']);
 
 export interface RestOptions {
@@ -104,19 +109,9 @@ class RestRoutes {
   #answer(exchange: HttpExchange, route: Route, target: string, body: Uint8Array): void | Promise<void> {
     switch (route.kind) {
       case 'predict':
-        if (exchange.header('content-encoding') === '')
-          return this.#predict(exchange, route.modelSpec, body, this.#deadlineMillis());
-        return this.#withBody(exchange, PREDICT, route.modelSpec, body, (text, deadlineMillis) =>
-          this.#predict(exchange, route.modelSpec, text, deadlineMillis),
-        );
       case 'classify':
-        return this.#withBody(exchange, CLASSIFY, route.modelSpec, body, (text, deadlineMillis) =>
-          this.#classify(exchange, route.modelSpec, text, deadlineMillis),
-        );
       case 'regress':
-        return this.#withBody(exchange, REGRESS, route.modelSpec, body, (text, deadlineMillis) =>
-          this.#regress(exchange, route.modelSpec, text, deadlineMillis),
-        );
+        return this.#unpackAndRun(exchange, route.kind, route.modelSpec, body);
       case 'status':
         return this.#json(exchange, encodeModelStatus(this.#api.modelStatus(route.modelSpec)));
       case 'metadata':
@@ -149,30 +144,27 @@ class RestRoutes {
     exchange.reply(status, contentType, body, this.#headers);
   }
 
-  #deadlineMillis(): number {
+  /** What has not been taken of the body when it returns is lost. */
+  #unpackAndRun(exchange: HttpExchange, verb: Verb, modelSpec: ModelSpec, body: Uint8Array): Promise<void> {
     const { timeoutMillis } = this.#options;
-    return timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
-  }
-
-  /** Calls `run` with the body, unpacked if need be, and the deadline; what it has not taken when it returns is lost. */
-  #withBody(
-    exchange: HttpExchange,
-    source: RequestSource,
-    modelSpec: ModelSpec,
-    body: Uint8Array,
-    run: (body: Uint8Array, deadlineMillis: number) => Promise<void>,
-  ): Promise<void> {
-    const deadlineMillis = this.#deadlineMillis();
+    const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
     try {
-      if (!isPacked(exchange.header('content-encoding'))) return run(body, deadlineMillis);
+      if (!isPacked(exchange.header('content-encoding')))
+        return this.#run(exchange, verb, modelSpec, body, deadlineMillis);
     } catch (error) {
-      throw countRefused(source, modelSpec, error);
+      throw countRefused(SOURCES[verb], modelSpec, error);
     }
     return unpackBody(body, this.#maxUnpackedBytes)
       .catch((error: unknown) => {
-        throw countRefused(source, modelSpec, error);
+        throw countRefused(SOURCES[verb], modelSpec, error);
       })
-      .then((unpacked) => run(unpacked, deadlineMillis));
+      .then((unpacked) => this.#run(exchange, verb, modelSpec, unpacked, deadlineMillis));
+  }
+
+  #run(exchange: HttpExchange, verb: Verb, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number) {
+    if (verb === 'predict') return this.#predict(exchange, modelSpec, body, deadlineMillis);
+    if (verb === 'classify') return this.#classify(exchange, modelSpec, body, deadlineMillis);
+    return this.#regress(exchange, modelSpec, body, deadlineMillis);
   }
 
   /** The body has been taken when this returns: it may be the network's own buffer. */
