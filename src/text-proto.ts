@@ -44,14 +44,27 @@ export async function readTextProtoFile<T extends object>(
   path: string,
   options: TextProtoOptions = {},
 ): Promise<T> {
-  let text: string;
+  return parseTextProtoFile(type, await readTextFile(path), path, options);
+}
+
+/** A whole file. Rejects with NOT_FOUND if it cannot be read. */
+export async function readTextFile(path: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
     const message = `The file ${path} cannot be read (${reason}). Check that it exists and that the server may read it.`;
     throw new ServingError(Code.NOT_FOUND, message, { cause: error });
   }
+}
+
+/** The text of the file at `path` as a message. Throws as readTextProtoFile() rejects for a text that is none. */
+export function parseTextProtoFile<T extends object>(
+  type: MessageType<T>,
+  text: string,
+  path: string,
+  options: TextProtoOptions = {},
+): T {
   try {
     return parseTextProto(type, text, options);
   } catch (error) {

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { codeName, toServingError } from '../errors.js';
 import { ModelServerConfig } from '../gen/messages.js';
 import { log } from '../log.js';
-import { readTextProtoFile } from '../text-proto.js';
+import { parseTextProtoFile, readTextFile } from '../text-proto.js';
 import type { Configurator } from './configurator.js';
 
 export interface ConfigFileWatchOptions {
@@ -42,10 +41,10 @@ export class ConfigFileWatch {
   async look(): Promise<void> {
     const { path, configurator } = this.#options;
     try {
-      const text = await readFile(path, 'utf8').catch(() => '');
+      const text = await readTextFile(path);
       if (text === this.#applied?.text && configurator.state.since === this.#applied.since) return;
-      const config = await readTextProtoFile(ModelServerConfig, path);
       if (this.#closed) return;
+      const config = parseTextProtoFile(ModelServerConfig, text, path);
       await this.#apply(config, text);
       this.#lastProblem = '';
     } catch (thrown) {
