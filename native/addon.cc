@@ -45,7 +45,7 @@ void LoadOpLibrary(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CreateQueue(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), QueueTable::Get().Create());
+  return Napi::Number::New(info.Env(), QueueTable::Get().Add(std::make_shared<DeviceQueue>()));
 }
 
 void CloseQueue(const Napi::CallbackInfo& info) {

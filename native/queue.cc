@@ -396,48 +396,4 @@ DeviceQueue::Stats DeviceQueue::stats() {
   return {waiting_, taken_, batches_, quick_, refused_, runs_};
 }
 
-QueueTable& QueueTable::Get() {
-  static auto* table = new QueueTable;
-  return *table;
-}
-
-int QueueTable::Create() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  queues_[next_id_] = std::make_shared<DeviceQueue>();
-  return next_id_++;
-}
-
-void QueueTable::Remove(int id) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  queues_.erase(id);
-}
-
-std::shared_ptr<DeviceQueue> QueueTable::Find(int id) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = queues_.find(id);
-  return found == queues_.end() ? nullptr : found->second;
-}
-
-LaneTable& LaneTable::Get() {
-  static auto* table = new LaneTable;
-  return *table;
-}
-
-int LaneTable::Add(std::shared_ptr<LaneAccess> access) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  lanes_[next_id_] = std::move(access);
-  return next_id_++;
-}
-
-void LaneTable::Remove(int id) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  lanes_.erase(id);
-}
-
-std::shared_ptr<LaneAccess> LaneTable::Find(int id) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = lanes_.find(id);
-  return found == lanes_.end() ? nullptr : found->second;
-}
-
 }  // namespace tensorgate

@@ -11,6 +11,7 @@
 
 #include "execute.h"
 #include "lane.h"
+#include "numbered_table.h"
 #include "request.h"
 
 namespace tensorgate {
@@ -114,32 +115,9 @@ class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
   bool closed_ = false;
 };
 
-// The process' queues by number. Locked, never destroyed.
-class QueueTable {
- public:
-  static QueueTable& Get();
-  int Create();
-  void Remove(int id);
-  std::shared_ptr<DeviceQueue> Find(int id);
+using QueueTable = NumberedTable<DeviceQueue>;
 
- private:
-  std::mutex mutex_;
-  std::unordered_map<int, std::shared_ptr<DeviceQueue>> queues_;
-  int next_id_ = 1;
-};
-
-// The servables' ways into their lanes, by number. Locked, never destroyed.
-class LaneTable {
- public:
-  static LaneTable& Get();
-  int Add(std::shared_ptr<LaneAccess> access);
-  void Remove(int id);
-  std::shared_ptr<LaneAccess> Find(int id);
-
- private:
-  std::mutex mutex_;
-  std::unordered_map<int, std::shared_ptr<LaneAccess>> lanes_;
-  int next_id_ = 1;
-};
+// The servables' ways into their lanes.
+using LaneTable = NumberedTable<LaneAccess>;
 
 }  // namespace tensorgate
