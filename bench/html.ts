@@ -1,6 +1,6 @@
 /** A run as one HTML file that needs no other: tables, latency by percentile, answers per second by concurrency. */
 
-import { escapeMarkup, linePlot, type Series } from '../src/svg.js';
+import { escapeMarkup, linePlot, type Series } from '../src/report/svg.js';
 import type { SideResult } from './measure.js';
 import type { BenchOptions } from './options.js';
 import { CPP_GRPC_SERVER } from './rivals/cpp-grpc-server.js';

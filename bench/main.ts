@@ -1,6 +1,6 @@
 /** `npm run bench`: servers up → right answers → bursts in turns → tables. `--help` says what can be chosen. */
 import { writeFile } from 'node:fs/promises';
-import { createProgress } from '../src/progress.js';
+import { createProgress } from '../src/report/progress.js';
 import { formatReport } from './html.js';
 import { describeMachine, machineLine } from './machine.js';
 import { benchModelPath } from './model-folders.js';

@@ -1,5 +1,5 @@
 /** Bursts of load on several servers in turns. */
-import { median } from '../src/median.js';
+import { median } from '../src/report/median.js';
 import type { Load, LoadGenerator, LoadResult } from './load/load.js';
 import { clientCpuMicros, treeCpuMicros } from './process-cpu.js';
 import { treeRssMiB } from './process-memory.js';

@@ -1,7 +1,8 @@
 /** One call as each door takes it: what a load generator sends, and what a reply to it says. */
+
+import { encodeMessage, type MessageType } from '../src/formats/protobuf.js';
 import { Type } from '../src/gen/graphpipe/type.js';
 import { ModelSpec, TensorProto } from '../src/gen/messages.js';
-import { encodeMessage, type MessageType } from '../src/protobuf.js';
 import { DataType } from '../src/tensor/dtype.js';
 import {
   type Answer,

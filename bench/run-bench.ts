@@ -1,6 +1,6 @@
 /** All combinations of the options, one after the other. */
 
-import type { Progress } from '../src/progress.js';
+import type { Progress } from '../src/report/progress.js';
 import { burstsFor, measure, type SideResult } from './measure.js';
 import { floorLine, measureModelFloor } from './model-floor.js';
 import { MODELS } from './models.js';

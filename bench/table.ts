@@ -1,5 +1,5 @@
 /** Results as a table. */
-import { type Column, DASH, fixed, layOut } from '../src/text-table.js';
+import { type Column, DASH, fixed, layOut } from '../src/report/text-table.js';
 import type { SideResult } from './measure.js';
 
 /** One line for each side, server CPU also as a multiple of the rival's: a dash where the rival did not take part. */

@@ -1,5 +1,5 @@
 /** The trials of `--preset targets` that give one figure by themselves. */
-import { median } from '../src/median.js';
+import { median } from '../src/report/median.js';
 import { POLL_NEEDS, poll } from './load/poll.js';
 import { type MeasureOptions, measure, type Side } from './measure.js';
 import { measureModelFloor } from './model-floor.js';

@@ -1,5 +1,5 @@
 /** The table at the end of `--preset targets`. */
-import { fixed, layOut } from '../src/text-table.js';
+import { fixed, layOut } from '../src/report/text-table.js';
 import { type Bar, isReached, type Outcome } from './targets.js';
 
 export interface TargetResult {

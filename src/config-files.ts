@@ -3,7 +3,9 @@ import { createSecureContext } from 'node:tls';
 import { checkBatchingParameters } from './batching/batching-parameters.js';
 import type { GrpcTls } from './doors/grpc.js';
 import { invalidArgument } from './errors.js';
-import type { Flags } from './flags.js';
+import type { Flags } from './flags/flags.js';
+import type { MessageType } from './formats/protobuf.js';
+import { readTextProtoFile } from './formats/text-proto.js';
 import {
   BatchingParameters,
   ConfigProto,
@@ -11,8 +13,6 @@ import {
   type SessionBundleConfig,
   SSLConfig,
 } from './gen/messages.js';
-import type { MessageType } from './protobuf.js';
-import { readTextProtoFile } from './text-proto.js';
 
 export interface ConfigFiles {
   /** Paths on the REST port that answer with the metrics. */

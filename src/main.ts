@@ -9,20 +9,20 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
-import { checkFlags } from './check-flags.js';
 import { checkLogging } from './config/logging-config.js';
 import { type ModelEntry, toModelEntries } from './config/model-entries.js';
 import { readConfigFiles } from './config-files.js';
-import { applyEnvironment } from './environment.js';
 import { Code, codeName, invalidArgument, notFound, ServingError, toServingError } from './errors.js';
-import { type CommandLine, describeUnknown, describeWithoutEffect, type Flags, parseFlags } from './flags.js';
-import { formatHelp } from './flags-help.js';
+import { checkFlags } from './flags/check-flags.js';
+import { applyEnvironment } from './flags/environment.js';
+import { type CommandLine, describeUnknown, describeWithoutEffect, type Flags, parseFlags } from './flags/flags.js';
+import { formatHelp } from './flags/flags-help.js';
+import { readTextProtoFile } from './formats/text-proto.js';
 import { ModelServerConfig, type SessionBundleConfig } from './gen/messages.js';
 import { findLibtensorflow } from './libtensorflow.js';
 import { log, setLogLevel } from './log.js';
 import { applyPlatformConfig, describePlatformConfig, readPlatformConfig } from './platform-config.js';
 import type { Ports, Server } from './server.js';
-import { readTextProtoFile } from './text-proto.js';
 import { VERSION } from './version.js';
 
 /**

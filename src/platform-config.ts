@@ -3,10 +3,10 @@
  * the flags with the same meaning, so whoever reads flags needs to know nothing of it. Part of the composition root.
  */
 import { invalidArgument, toServingError } from './errors.js';
-import { type CommandLine, type FlagName, type Flags, parseFlags } from './flags.js';
+import { type CommandLine, type FlagName, type Flags, parseFlags } from './flags/flags.js';
+import { decodeMessage } from './formats/protobuf.js';
+import { parseTextProtoFile, readTextFile } from './formats/text-proto.js';
 import { PlatformConfigMap, SavedModelBundleSourceAdapterConfig, SessionBundleConfig } from './gen/messages.js';
-import { decodeMessage } from './protobuf.js';
-import { parseTextProtoFile, readTextFile } from './text-proto.js';
 
 /** The only platform there is. */
 const TENSORFLOW = 'tensorflow';

@@ -1,6 +1,6 @@
 /** Ten times as many requests as the server can answer, for a while, at fixed times; then as many as usual. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { median } from '../../src/median.js';
+import { median } from '../../src/report/median.js';
 import { modelPath } from '../../test/support/models.js';
 import { withServer } from '../../test/support/with-server.js';
 import { buildPaced, type PacedLoad, type PacedResult, runPaced } from '../load/paced.js';

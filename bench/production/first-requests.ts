@@ -1,6 +1,6 @@
 /** The first requests to a fresh server, at a steady pace, against all that follow. */
 
-import { median } from '../../src/median.js';
+import { median } from '../../src/report/median.js';
 import { withServer } from '../../test/support/with-server.js';
 import { buildPaced, runPaced } from '../load/paced.js';
 import { benchModelPath } from '../model-folders.js';

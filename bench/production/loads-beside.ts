@@ -1,6 +1,6 @@
 /** Latency of a small model while a large one is loaded and unloaded beside it, in turns with quiet windows. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { median } from '../../src/median.js';
+import { median } from '../../src/report/median.js';
 import { modelPath } from '../../test/support/models.js';
 import { withServer } from '../../test/support/with-server.js';
 import { buildPaced, type PacedResult, runPaced } from '../load/paced.js';

@@ -1,6 +1,7 @@
 /** Models loaded and unloaded while the server runs. */
+
+import { decodeMessage, encodeMessage } from '../../src/formats/protobuf.js';
 import { ReloadConfigRequest, ReloadConfigResponse } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage } from '../../src/protobuf.js';
 import { type ConfiguredModel, modelServerConfig } from '../../test/support/model-config.js';
 import { frame } from '../load/grpc-frame.js';
 import type { Connection } from '../trials/connection.js';

@@ -1,5 +1,5 @@
 /** What the scenarios of `--preset production` have in common. */
-import { FLAGS } from '../../src/flags.js';
+import { FLAGS } from '../../src/flags/flags.js';
 import type { TrialOptions } from '../target-trials.js';
 import type { Bar } from '../targets.js';
 import type { TargetResult } from '../targets-table.js';

@@ -16,7 +16,7 @@ export function messagesSource({ root }, names) {
     named.set(tsName(type), type);
   }
   const blocks = types.map((type) => (type instanceof protobuf.Enum ? enumSource(type) : messageSource(type)));
-  return ["import type { MessageType } from '../protobuf.js';", '', blocks.join('\n\n'), ''].join('\n');
+  return ["import type { MessageType } from '../formats/protobuf.js';", '', blocks.join('\n\n'), ''].join('\n');
 }
 
 function lookup(root, name) {

@@ -6,7 +6,7 @@ import type { Manager } from '../core/manager.js';
 import type { ServableId } from '../core/servable-id.js';
 import type { ServableState } from '../core/servable-state.js';
 import type { ModelServerConfig } from '../gen/messages.js';
-import type { ModelStatistics } from '../metrics.js';
+import type { ModelStatistics } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import type { SignatureInfo } from '../servables/signature-info.js';
 import type {
@@ -19,7 +19,7 @@ import type {
 } from '../tensor/inference.js';
 import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
 
-export type { ModelStatistics, Statistics, TotalDuration } from '../metrics.js';
+export type { ModelStatistics, Statistics, TotalDuration } from '../metrics/metrics.js';
 export type { SignatureInfo, TensorInfo } from '../servables/signature-info.js';
 
 export interface ModelMetadata {

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import { metrics, type RequestSource } from '../metrics.js';
+import { metrics, type RequestSource } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';
 import type { Answerer, Classification, ExampleRequest, Regression } from '../tensor/inference.js';

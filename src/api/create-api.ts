@@ -1,6 +1,6 @@
 import { describeConfig } from '../config/effective-config.js';
 import type { Manager } from '../core/manager.js';
-import { type DoorLabel, requestSource } from '../metrics.js';
+import { type DoorLabel, requestSource } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import type { Api, ApiOptions, Claims, InferenceApi } from './api.js';
 import { classify, regress } from './classify.js';

@@ -1,5 +1,5 @@
-import type { LoggedMethod } from '../prediction-log.js';
-import type { ModelRequestLog, RequestLogs } from '../request-log.js';
+import type { LoggedMethod } from '../request-log/prediction-log.js';
+import type { ModelRequestLog, RequestLogs } from '../request-log/request-log.js';
 import type { Answerer, ExampleRequest } from '../tensor/inference.js';
 import type { ModelSpec, Outputs } from '../tensor/predict-request.js';
 import type { Api } from './api.js';

@@ -2,6 +2,8 @@
  * The messages of TensorFlow Serving's gRPC API that stand in a request log for requests which came as JSON: with the tensors
  * that the model got and gave, so that warm-up can replay them.
  */
+
+import { encodeMessage, type Init } from '../formats/protobuf.js';
 import {
   ClassificationResponse,
   PredictRequest,
@@ -10,8 +12,7 @@ import {
   type TensorProto,
   ModelSpec as WireModelSpec,
 } from '../gen/messages.js';
-import { encodeExampleRequest } from '../prediction-log.js';
-import { encodeMessage, type Init } from '../protobuf.js';
+import { encodeExampleRequest } from '../request-log/prediction-log.js';
 import { DataType } from '../tensor/dtype.js';
 import type { Answerer, Classification, ExampleRequest, Regression } from '../tensor/inference.js';
 import { type ModelSpec, type Outputs, readStrings } from '../tensor/predict-request.js';

@@ -1,6 +1,6 @@
 import type { Manager } from '../core/manager.js';
 import { ManagerState } from '../core/servable-state.js';
-import { type ModelStatistics, metrics, modelStatistics as statisticsOf } from '../metrics.js';
+import { type ModelStatistics, metrics, modelStatistics as statisticsOf } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import type { ModelSpec } from '../tensor/predict-request.js';
 

@@ -1,5 +1,5 @@
 import { Code, invalidArgument, ServingError } from '../errors.js';
-import { metrics, type RequestSource } from '../metrics.js';
+import { metrics, type RequestSource } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';
 import {

@@ -1,7 +1,7 @@
 import { codeName, toServingError } from '../errors.js';
+import { parseTextProtoFile, readTextFile } from '../formats/text-proto.js';
 import { ModelServerConfig } from '../gen/messages.js';
 import { log } from '../log.js';
-import { parseTextProtoFile, readTextFile } from '../text-proto.js';
 import { MAX_TIMER_MILLIS } from '../timer-limit.js';
 import type { Configurator } from './configurator.js';
 

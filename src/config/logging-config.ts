@@ -7,7 +7,7 @@ import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { invalidArgument, type ServingError } from '../errors.js';
 import type { LoggingConfig } from '../gen/messages.js';
-import type { RequestLogOptions } from '../request-log.js';
+import type { RequestLogOptions } from '../request-log/request-log.js';
 import type { ModelEntry } from './model-entries.js';
 
 /** The one kind of collector there is; an empty type stands for it. */

@@ -1,5 +1,5 @@
 /** Metrics of what the Manager does: the state of each version, and how long loads took. */
-import type { PrometheusText } from '../metrics.js';
+import type { PrometheusText } from '../metrics/metrics.js';
 import { formatManagerState, ManagerState, type ServableState } from './servable-state.js';
 
 interface VersionMetrics {

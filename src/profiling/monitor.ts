@@ -1,6 +1,6 @@
 /** What Monitor answers: the server's figures over a stretch of time, as a text for people. */
 import { Code } from '../errors.js';
-import { metrics, type RequestRecorder } from '../metrics.js';
+import { metrics, type RequestRecorder } from '../metrics/metrics.js';
 import type { Cancellation } from '../tensor/predict-request.js';
 
 export interface MonitorOptions {

@@ -1,6 +1,7 @@
 /** Puts an XPlane together: names of events and stats stand in it once each (xplane.proto). */
+
+import type { Init } from '../formats/protobuf.js';
 import type { XEvent, XLine, XPlane, XStat } from '../gen/messages.js';
-import type { Init } from '../protobuf.js';
 
 const PICOS_PER_NANO = 1000;
 const NANOS_PER_MILLI = 1e6;

@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Code, invalidArgument, ServingError } from '../errors.js';
-import { metrics } from '../metrics.js';
+import { metrics } from '../metrics/metrics.js';
 import type { Cancellation } from '../tensor/predict-request.js';
 import { startRunTrace, stopRunTrace } from '../workers/run-trace.js';
 import { type MonitorOptions, monitorText, takeFigures } from './monitor.js';

@@ -1,5 +1,5 @@
 /** What a profile has noted, before it becomes an XSpace. Can be posted to another thread. */
-import type { TracedRequests } from '../metrics.js';
+import type { TracedRequests } from '../metrics/metrics.js';
 import type { RunTraceWords } from '../workers/run-trace.js';
 
 export interface Trace {

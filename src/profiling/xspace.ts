@@ -3,9 +3,9 @@
  * host, with a timeline for each thread that runs models and as many for requests as there were at the same time.
  */
 import { Code, codeName } from '../errors.js';
+import type { Init } from '../formats/protobuf.js';
 import type { XSpace } from '../gen/messages.js';
-import { REQUEST_TRACE_WORDS, type TracedRequests } from '../metrics.js';
-import type { Init } from '../protobuf.js';
+import { REQUEST_TRACE_WORDS, type TracedRequests } from '../metrics/metrics.js';
 import type { RunTraceWords } from '../workers/run-trace.js';
 import { PlaneBuilder, type Span } from './plane-builder.js';
 import { RUN_TRACE_WORDS, type Trace } from './trace.js';

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { batchPolicyOf } from '../batching/batch-policy.js';
 import { checkBatchingParameters } from '../batching/batching-parameters.js';
+import { readTextProtoFileIfAny } from '../formats/text-proto.js';
 import { BatchingParameters } from '../gen/messages.js';
-import { readTextProtoFileIfAny } from '../text-proto.js';
 import type { BatchPolicy } from '../workers/lane.js';
 
 const FILE_NAME = 'batching_params.pbtxt';

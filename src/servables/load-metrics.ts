@@ -2,7 +2,7 @@
  * TensorFlow's own metrics of loads (tensorflow/cc/saved_model/loader.cc). The C API has no way to TensorFlow's registry: these
  * are this server's own counts, of whole loads. How long the stages of one take cannot be told from outside.
  */
-import { metrics } from '../metrics.js';
+import { metrics } from '../metrics/metrics.js';
 
 interface Loads {
   success: number;

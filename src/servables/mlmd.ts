@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServableId } from '../core/servable-id.js';
-import { metrics } from '../metrics.js';
+import { metrics } from '../metrics/metrics.js';
 
 const NAME = ':tensorflow:serving:mlmd_map';
 const found = new Map<string, { readonly model_name: string; readonly version: string }>();

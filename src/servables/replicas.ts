@@ -1,5 +1,5 @@
 /** The replicas of a version: one for each of its devices, each with a session of its own. */
-import type { RequestSource } from '../metrics.js';
+import type { RequestSource } from '../metrics/metrics.js';
 import type { EncodeOutputs, PredictRequest } from '../tensor/predict-request.js';
 import type { DeviceLoad } from '../workers/device-load.js';
 

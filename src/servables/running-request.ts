@@ -1,7 +1,7 @@
 /** A request that is under way: what becomes of it is recorded, once, and told to whoever waits for it. */
 import type { ServableId } from '../core/servable-id.js';
 import type { ServingError } from '../errors.js';
-import { type FinishedRun, metrics, type RequestRecorder, type WatchedRequest } from '../metrics.js';
+import { type FinishedRun, metrics, type RequestRecorder, type WatchedRequest } from '../metrics/metrics.js';
 import type { LaneId, SignatureId } from '../native/binding.js';
 import type { EncodeOutputs, PredictRequest } from '../tensor/predict-request.js';
 import type { MailboxOutputs, Pending } from '../workers/completions.js';

@@ -2,15 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failedPrecondition, invalidArgument, notFound, toServingError } from '../errors.js';
+import { decodeMessage, encodeMessage, type MessageType } from '../formats/protobuf.js';
+import { parseTextProto } from '../formats/text-proto.js';
 import {
   MetaGraphDef_MetaInfoDef,
   SaverDef,
   SignatureDef,
   type TensorInfo as TensorInfoMessage,
 } from '../gen/messages.js';
-import { decodeMessage, encodeMessage, type MessageType } from '../protobuf.js';
 import type { DataType } from '../tensor/dtype.js';
-import { parseTextProto } from '../text-proto.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
 
 /** MetaGraphDef without its graph, which can be large and which only TensorFlow needs. */

@@ -1,7 +1,7 @@
 /** A loaded SavedModel: the servable that answers predict requests. */
 import type { ServableId } from '../core/servable-id.js';
 import { Code, ServingError, toServingError } from '../errors.js';
-import { metrics, type RequestRecorder, type RequestSource, requestSource } from '../metrics.js';
+import { metrics, type RequestRecorder, type RequestSource, requestSource } from '../metrics/metrics.js';
 import { binding, type LaneId, type SessionId, type SignatureId } from '../native/binding.js';
 import {
   type EncodeOutputs,

@@ -1,7 +1,7 @@
 /** The ConfigProto that a version brings along: for one model what --tensorflow_session_config_file is for all. */
 import { join } from 'node:path';
+import { readTextProtoFileIfAny } from '../formats/text-proto.js';
 import { ConfigProto } from '../gen/messages.js';
-import { readTextProtoFileIfAny } from '../text-proto.js';
 
 const FILE_NAME = 'session_config.pbtxt';
 

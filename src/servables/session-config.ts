@@ -1,6 +1,7 @@
 /** The ConfigProto that sessions are made with. */
+
+import { encodeMessage, type Init } from '../formats/protobuf.js';
 import { ConfigProto, type ConfigProto_Experimental, type GPUOptions } from '../gen/messages.js';
-import { encodeMessage, type Init } from '../protobuf.js';
 import type { DeviceSetup } from '../workers/devices.js';
 
 export interface SessionParallelism {

@@ -1,6 +1,6 @@
 /** A signature of a loaded model: what it declares, and the prepared call behind it. */
 import { failedPrecondition, invalidArgument, type ServingError, toServingError } from '../errors.js';
-import type { RequestRecorder } from '../metrics.js';
+import type { RequestRecorder } from '../metrics/metrics.js';
 import type { PreparedSignature, SignatureId } from '../native/binding.js';
 import { dataTypeName } from '../tensor/dtype.js';
 import type { InputTensor, TensorPredictRequest } from '../tensor/predict-request.js';

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, toServingError } from '../errors.js';
-import { FlatbufferReader, type FlatTable, type FlatVector } from '../flatbuffer-reader.js';
+import { FlatbufferReader, type FlatTable, type FlatVector } from '../formats/flatbuffer-reader.js';
 import type { TfliteGraph, TfliteTensor } from '../native/binding.js';
 import { DataType } from '../tensor/dtype.js';
 

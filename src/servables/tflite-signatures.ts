@@ -1,8 +1,8 @@
 /** The signatures of a TensorFlow Lite model, as TensorFlow Serving takes them. */
 import { invalidArgument, toServingError } from '../errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../formats/protobuf.js';
 import { SignatureDef, type TensorInfo } from '../gen/messages.js';
 import type { TfliteGraph, TfliteTensor } from '../native/binding.js';
-import { decodeMessage, encodeMessage, type Init } from '../protobuf.js';
 import { readFlexbufferMap } from './flexbuffer-map.js';
 
 const DEFAULT_NAME = 'serving_default';

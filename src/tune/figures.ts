@@ -1,5 +1,5 @@
 /** What is measured of settings, and its medians. */
-import { median } from '../median.js';
+import { median } from '../report/median.js';
 import type { Settings } from './settings.js';
 
 /** Of one burst of load, or medians of several. */

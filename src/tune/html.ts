@@ -1,5 +1,5 @@
 /** The results as one HTML file that needs no other. */
-import { escapeMarkup, pointPlot } from '../svg.js';
+import { escapeMarkup, pointPlot } from '../report/svg.js';
 import type { Best } from './choose.js';
 import { COLUMNS, rowsOf, type TuneResult, whatToCopy } from './report.js';
 

@@ -1,5 +1,5 @@
 /** The results as text for a terminal. */
-import { type Column, fixed, layOut } from '../text-table.js';
+import { type Column, fixed, layOut } from '../report/text-table.js';
 import { type Best, SAME } from './choose.js';
 import type { Level, Measured } from './figures.js';
 import { batchingText, flagsOf } from './settings.js';

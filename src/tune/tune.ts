@@ -3,7 +3,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { failedPrecondition } from '../errors.js';
-import { createProgress } from '../progress.js';
+import { createProgress } from '../report/progress.js';
 import { findSavedModelFolder } from '../servables/saved-model-folder.js';
 import { isBatchable } from '../servables/signature-info.js';
 import { bestLatency, bestThroughput } from './choose.js';

@@ -4,9 +4,9 @@
  */
 import { decodeExampleBody } from '../doors/rest/decode-examples.js';
 import { invalidArgument, ServingError, toServingError } from '../errors.js';
+import { JsonReader, withoutPauses } from '../formats/json-reader.js';
+import type { Init } from '../formats/protobuf.js';
 import type { TensorProto } from '../gen/messages.js';
-import { JsonReader, withoutPauses } from '../json-reader.js';
-import type { Init } from '../protobuf.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo, type TensorInfo } from '../servables/signature-info.js';
 import { CLASSIFY_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
 import { type JsonTensor, readTensor, stackTensors, toTensorProto } from './json-tensor.js';

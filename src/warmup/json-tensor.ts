@@ -3,9 +3,9 @@
  * parsed natively. What REST has no form for, these have none for either.
  */
 import { invalidArgument } from '../errors.js';
+import type { JsonReader } from '../formats/json-reader.js';
+import type { Init } from '../formats/protobuf.js';
 import type { TensorProto } from '../gen/messages.js';
-import type { JsonReader } from '../json-reader.js';
-import type { Init } from '../protobuf.js';
 import type { TensorInfo } from '../servables/signature-info.js';
 import { DataType, dataTypeName } from '../tensor/dtype.js';
 import { formatShape, type Shape } from '../tensor/shape.js';

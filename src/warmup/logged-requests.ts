@@ -1,9 +1,9 @@
 /** Requests out of request logs (logging_config), for a warm-up file. */
 import { decodePredictRequest } from '../doors/grpc/decode.js';
 import { decodeExampleRequest, decodeMultiInferenceRequest } from '../doors/grpc/decode-inference.js';
-import { decodePredictionLog } from '../prediction-log.js';
+import { readTfRecords } from '../formats/tf-record.js';
+import { decodePredictionLog } from '../request-log/prediction-log.js';
 import { Cancellation, OutputFormat } from '../tensor/predict-request.js';
-import { readTfRecords } from '../tf-record.js';
 import type { MethodRequest } from './request-messages.js';
 
 /** A request, and what tells it from others as far as warm-up is concerned. */

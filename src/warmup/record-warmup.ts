@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { invalidArgument, notFound } from '../errors.js';
-import { encodeRequestLog } from '../prediction-log.js';
+import { encodeRequestLog } from '../request-log/prediction-log.js';
 import { readSavedModel } from '../servables/saved-model-file.js';
 import { findSavedModelFolder } from '../servables/saved-model-folder.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';

@@ -4,9 +4,9 @@ import { decodePredictRequest } from '../doors/grpc/decode.js';
 import { encodePredictResponse } from '../doors/grpc/encode.js';
 import { inferenceMethods } from '../doors/grpc/inference.js';
 import { ReusedBuffer } from '../doors/grpc.js';
+import { encodeMessage } from '../formats/protobuf.js';
 import { InferenceTask } from '../gen/messages.js';
-import type { LoggedMethod } from '../prediction-log.js';
-import { encodeMessage } from '../protobuf.js';
+import type { LoggedMethod } from '../request-log/prediction-log.js';
 import type { Cancellation, OutputFormat } from '../tensor/predict-request.js';
 
 export interface ReplayOptions {

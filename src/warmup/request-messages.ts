@@ -1,8 +1,8 @@
 /** Requests of TensorFlow Serving's gRPC API, written: the messages that a warm-up file holds. */
 import protobuf from 'protobufjs/minimal.js';
+import { encodeMessage, type Init } from '../formats/protobuf.js';
 import { ModelSpec, TensorProto } from '../gen/messages.js';
-import { encodeExampleRequest, type LoggedMethod } from '../prediction-log.js';
-import { encodeMessage, type Init } from '../protobuf.js';
+import { encodeExampleRequest, type LoggedMethod } from '../request-log/prediction-log.js';
 import type { ExampleInput } from '../tensor/inference.js';
 
 /** A request as it goes over gRPC. */

@@ -1,6 +1,7 @@
 /** Requests made up from what a signature declares: ones, in the smallest shapes that it allows. */
+
+import { decodeMessage } from '../formats/protobuf.js';
 import { TensorProto } from '../gen/messages.js';
-import { decodeMessage } from '../protobuf.js';
 import { defaultInput } from '../servables/default-input.js';
 import { isBatchable, type SignatureInfo, type TensorInfo } from '../servables/signature-info.js';
 import { byteSizeOf, DataType, dataTypeName } from '../tensor/dtype.js';

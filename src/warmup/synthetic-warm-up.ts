@@ -3,7 +3,7 @@
  * TensorFlow prepares in a first run. Nothing that happens here keeps a version from being served, slowness included.
  */
 import { Code, ServingError, toServingError } from '../errors.js';
-import { requestSource } from '../metrics.js';
+import { requestSource } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';
 import type { Cancellation, TensorPredictRequest } from '../tensor/predict-request.js';

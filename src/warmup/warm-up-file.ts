@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Code, invalidArgument, ServingError, toServingError } from '../errors.js';
-import { decodePredictionLog, type LoggedRequest } from '../prediction-log.js';
-import { frameTfRecord, readTfRecords } from '../tf-record.js';
+import { frameTfRecord, readTfRecords } from '../formats/tf-record.js';
+import { decodePredictionLog, type LoggedRequest } from '../request-log/prediction-log.js';
 
 /** TensorFlow Serving's limit. */
 export const MOST_RECORDS = 1000;

@@ -1,7 +1,7 @@
 /** TensorFlow Serving's metrics of warm-up files (saved_model_warmup_util.cc), by version folder and outcome. */
 import { type Code, codeName } from '../errors.js';
-import { Histogram, LATENCY_MICROS } from '../histogram.js';
-import type { PrometheusText } from '../metrics.js';
+import { Histogram, LATENCY_MICROS } from '../metrics/histogram.js';
+import type { PrometheusText } from '../metrics/metrics.js';
 
 const LATENCY = ':tensorflow:serving:model_warmup_latency';
 const RECORDS_READ = ':tensorflow:serving:model_warmup_records_read';

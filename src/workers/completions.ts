@@ -3,7 +3,7 @@
  * and settles the promise of each request. One instance per process is enough; it is made on first use.
  */
 import { Code, ServingError, toServingError } from '../errors.js';
-import type { FinishedRun } from '../metrics.js';
+import type { FinishedRun } from '../metrics/metrics.js';
 import { binding, type LaneId, type SignatureId } from '../native/binding.js';
 import type { DataType } from '../tensor/dtype.js';
 

@@ -3,7 +3,7 @@
  * batching. The C API has no way to TensorFlow's registry: these are this server's own counts of the runs that it asks for,
  * so those inside a load are not among them.
  */
-import { exponentialBounds, Histogram, metrics } from '../metrics.js';
+import { exponentialBounds, Histogram, metrics } from '../metrics/metrics.js';
 import { binding } from '../native/binding.js';
 
 /** As TensorFlow has them, and native/graph_runs.h, in microseconds. */

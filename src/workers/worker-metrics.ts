@@ -1,5 +1,5 @@
 /** Metrics of the native side: the queues of all devices, and the memory of requests' tensors. */
-import { type MetricType, metrics, type PrometheusText } from '../metrics.js';
+import { type MetricType, metrics, type PrometheusText } from '../metrics/metrics.js';
 import { binding, type QueueId, type QueueStats } from '../native/binding.js';
 
 /** Bounds of queueStats().runsByRows. */

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { notFound } from '../../src/errors.js';
-import { RequestLogs } from '../../src/request-log.js';
+import { RequestLogs } from '../../src/request-log/request-log.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { fakeOutputs } from '../support/graphpipe-outputs.js';
 import { callUnary, withGrpcDoor } from '../support/grpc-door.js';

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { Code } from '../../src/errors.js';
+import { encodeMessage, type Init, type MessageType } from '../../src/formats/protobuf.js';
 import {
   ClassificationRequest,
   type Example,
@@ -21,7 +22,6 @@ import {
   ReloadConfigRequest,
 } from '../../src/gen/messages.js';
 import { setLogLevel } from '../../src/log.js';
-import { encodeMessage, type Init, type MessageType } from '../../src/protobuf.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { jsonText, messageOf, mutated, WORDS } from '../support/arbitraries.js';
 import { createGrpcClient, type GrpcDoorClient, PredictRequestMessage } from '../support/door-clients.js';

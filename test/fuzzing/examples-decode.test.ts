@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { decodeExampleRequest, decodeMultiInferenceRequest } from '../../src/doors/grpc/decode-inference.js';
 import { decodeExampleBody } from '../../src/doors/rest/decode-examples.js';
 import { Code, ServingError } from '../../src/errors.js';
+import { withoutPauses } from '../../src/formats/json-reader.js';
+import { decodeMessage, encodeMessage } from '../../src/formats/protobuf.js';
 import { Example, MultiInferenceRequest } from '../../src/gen/messages.js';
-import { withoutPauses } from '../../src/json-reader.js';
-import { decodeMessage, encodeMessage } from '../../src/protobuf.js';
 import type { ExampleInput } from '../../src/tensor/inference.js';
 import { Cancellation } from '../../src/tensor/predict-request.js';
 

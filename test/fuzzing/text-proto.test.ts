@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, ServingError } from '../../src/errors.js';
+import { encodeMessage, type MessageType } from '../../src/formats/protobuf.js';
+import { parseTextProto } from '../../src/formats/text-proto.js';
 import { ConfigProto, ModelServerConfig } from '../../src/gen/messages.js';
-import { encodeMessage, type MessageType } from '../../src/protobuf.js';
-import { parseTextProto } from '../../src/text-proto.js';
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 2000);
 const MAX_MILLIS = 1000;

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Code } from '../../src/errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../src/formats/protobuf.js';
 import {
   GetModelMetadataRequest,
   GetModelMetadataResponse,
@@ -11,7 +12,6 @@ import {
   GetModelStatusResponse,
   type ModelSpec,
 } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { createGrpcClient, encodePredict, type GrpcDoorClient, type PredictCall } from '../support/door-clients.js';
 import { withInProcessServer } from '../support/in-process-server.js';

@@ -6,13 +6,13 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batchPolicyOf } from '../../src/batching/batch-policy.js';
 import { Code } from '../../src/errors.js';
+import { parseTextProto } from '../../src/formats/text-proto.js';
 import { BatchingParameters } from '../../src/gen/messages.js';
 import { binding } from '../../src/native/binding.js';
 import { batchPolicyOfVersion } from '../../src/servables/batching-of-version.js';
 import type { SavedModel } from '../../src/servables/saved-model.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import type { PredictRequest } from '../../src/tensor/predict-request.js';
-import { parseTextProto } from '../../src/text-proto.js';
 import type { BatchPolicy } from '../../src/workers/lane.js';
 import type { WorkerPool } from '../../src/workers/pool.js';
 import {

@@ -4,12 +4,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { batchPolicyOf } from '../../src/batching/batch-policy.js';
 import { Code } from '../../src/errors.js';
+import { parseTextProto } from '../../src/formats/text-proto.js';
 import { BatchingParameters } from '../../src/gen/messages.js';
 import { binding } from '../../src/native/binding.js';
 import type { SavedModel } from '../../src/servables/saved-model.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { OutputFormat, type PredictRequest } from '../../src/tensor/predict-request.js';
-import { parseTextProto } from '../../src/text-proto.js';
 import type { WorkerPool } from '../../src/workers/pool.js';
 import {
   copyOutputs,

@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Code } from '../../src/errors.js';
-import { FLAGS, type Flag } from '../../src/flags.js';
+import { FLAGS, type Flag } from '../../src/flags/flags.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { runNode } from '../support/child-program.js';
 import { createGrpcClient, type DoorError, type PredictCall, withDoorClients } from '../support/door-clients.js';

@@ -4,6 +4,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Code } from '../../src/errors.js';
+import { encodeMessage, type Init } from '../../src/formats/protobuf.js';
 import {
   ClassificationRequest,
   GetModelStatusRequest,
@@ -11,7 +12,6 @@ import {
   MultiInferenceRequest,
   RegressionRequest,
 } from '../../src/gen/messages.js';
-import { encodeMessage, type Init } from '../../src/protobuf.js';
 import { CLASSIFY_METHOD, REGRESS_METHOD } from '../../src/tensor/inference.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { createGrpcClient, type GrpcDoorClient } from '../support/door-clients.js';

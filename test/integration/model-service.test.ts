@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code } from '../../src/errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../src/formats/protobuf.js';
 import {
   GetModelStatusRequest,
   GetModelStatusResponse,
@@ -13,7 +14,6 @@ import {
   ReloadConfigRequest,
   ReloadConfigResponse,
 } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { createGrpcClient, encodePredict, type GrpcDoorClient, versionOf } from '../support/door-clients.js';
 import { type ConfiguredModel, configText, modelServerConfig } from '../support/model-config.js';

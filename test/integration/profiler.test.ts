@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { Code } from '../../src/errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../src/formats/protobuf.js';
 import {
   MonitorRequest,
   MonitorResponse,
@@ -17,7 +18,6 @@ import {
   type XPlane,
   XSpace,
 } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { type DoorClient, withDoorClients } from '../support/door-clients.js';
 import { callDialogue, callUnary } from '../support/grpc-door.js';

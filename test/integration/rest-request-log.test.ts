@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { decodeMessage } from '../../src/formats/protobuf.js';
 import {
   ClassificationRequest,
   ClassificationResponse,
@@ -11,7 +12,6 @@ import {
   RegressionResponse,
   type TensorProto,
 } from '../../src/gen/messages.js';
-import { decodeMessage } from '../../src/protobuf.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { createGrpcClient } from '../support/door-clients.js';
 import { type LogRecord, untilRecords } from '../support/log-records.js';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '../../src/errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../src/formats/protobuf.js';
 import { ModelSpec, type TensorProto } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import {
   createGrpcClient,

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Manager } from '../../src/core/manager.js';
 import { formatManagerState } from '../../src/core/servable-state.js';
 import { Code, type ServingError } from '../../src/errors.js';
-import { PrometheusText } from '../../src/metrics.js';
+import { PrometheusText } from '../../src/metrics/metrics.js';
 import type { SavedModel } from '../../src/servables/saved-model.js';
 import { SavedModelLoader } from '../../src/servables/saved-model-loader.js';
 import { DataType } from '../../src/tensor/dtype.js';

@@ -1,7 +1,7 @@
 /** Arbitraries of what strangers send: messages of any described type, tensors, JSON texts, and bytes with changes. */
 import fc from 'fast-check';
+import type { Field, MessageType, ScalarType } from '../../src/formats/protobuf.js';
 import { ModelSpec } from '../../src/gen/messages.js';
-import type { Field, MessageType, ScalarType } from '../../src/protobuf.js';
 
 /** Words that mean something to the server, so that a request gets further than to its first check. */
 export const WORDS = [

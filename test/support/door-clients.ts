@@ -3,10 +3,10 @@
 import http from 'node:http';
 import * as grpc from '@grpc/grpc-js';
 import { ByteBuffer } from 'flatbuffers';
+import { decodeMessage, encodeMessage, type Init, type MessageType } from '../../src/formats/protobuf.js';
 import { InferResponse } from '../../src/gen/graphpipe/infer-response.js';
 import { Type } from '../../src/gen/graphpipe/type.js';
 import { ModelSpec, TensorProto } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage, type Init, type MessageType } from '../../src/protobuf.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { buildInferRequest, type TensorFields } from './graphpipe-buffers.js';
 import type { TestServer } from './with-server.js';

@@ -1,5 +1,5 @@
 /** The whole server in the test's own process: its doors, the Api and real models. */
-import { parseFlags } from '../../src/flags.js';
+import { parseFlags } from '../../src/flags/flags.js';
 import { findLibtensorflow } from '../../src/libtensorflow.js';
 import { type Ports, Server } from '../../src/server.js';
 import { freePorts } from './free-port.js';

@@ -1,6 +1,7 @@
 /** ModelServerConfig as text, for config files and requests of tests. */
+
+import { parseTextProto } from '../../src/formats/text-proto.js';
 import { ModelServerConfig } from '../../src/gen/messages.js';
-import { parseTextProto } from '../../src/text-proto.js';
 
 export interface ConfiguredModel {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** A server of every SavedModel below --model_base_path, named after its folder; else as `tensorgate` with the same flags. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseFlags } from '../../src/flags.js';
+import { parseFlags } from '../../src/flags/flags.js';
 import { findLibtensorflow } from '../../src/libtensorflow.js';
 import { log } from '../../src/log.js';
 import { Server } from '../../src/server.js';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { encodeRequestLog, type LoggedMethod } from '../../src/prediction-log.js';
-import { frameTfRecord } from '../../src/tf-record.js';
+import { frameTfRecord } from '../../src/formats/tf-record.js';
+import { encodeRequestLog, type LoggedMethod } from '../../src/request-log/prediction-log.js';
 import { warmUpFileOf } from '../../src/warmup/warm-up-file.js';
 
 /** Writes the warm-up file of the version in `directory`: these requests, as they go over gRPC. Returns its path. */

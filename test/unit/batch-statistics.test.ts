@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BatchStatistics } from '../../src/batch-statistics.js';
+import { BatchStatistics } from '../../src/metrics/batch-statistics.js';
 
 const run = (rows: number, runs = 1) => ({ rows, runs, runMicros: 10, decodeMicros: 2, formatMicros: 3 });
 

@@ -12,8 +12,8 @@ import { createRequest, type Encoding } from '../../bench/requests.js';
 import { formatTable } from '../../bench/table.js';
 import { formRatio, isReached, type Medians, TARGETS, type Target } from '../../bench/targets.js';
 import { formatTargets } from '../../bench/targets-table.js';
-import { median } from '../../src/median.js';
-import { bar } from '../../src/progress.js';
+import { median } from '../../src/report/median.js';
+import { bar } from '../../src/report/progress.js';
 import type { PredictCall } from '../support/door-clients.js';
 
 describe('h2load', () => {

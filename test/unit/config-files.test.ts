@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readConfigFiles } from '../../src/config-files.js';
 import { Code, type ServingError } from '../../src/errors.js';
-import { parseFlags } from '../../src/flags.js';
+import { parseFlags } from '../../src/flags/flags.js';
+import { decodeMessage } from '../../src/formats/protobuf.js';
 import { ConfigProto } from '../../src/gen/messages.js';
-import { decodeMessage } from '../../src/protobuf.js';
 import { generalSessionConfig, leanSessionConfig } from '../../src/servables/session-config.js';
 import { withTempDir } from '../support/models.js';
 

@@ -10,8 +10,8 @@ import { Configurator, type ConfiguratorOptions, type ConfiguredManager } from '
 import { describeConfig } from '../../src/config/effective-config.js';
 import type { VersionLabels } from '../../src/core/manager.js';
 import { Code, invalidArgument, type ServingError } from '../../src/errors.js';
+import { parseTextProto } from '../../src/formats/text-proto.js';
 import { ModelServerConfig } from '../../src/gen/messages.js';
-import { parseTextProto } from '../../src/text-proto.js';
 import { type CapturedLog, captureLog } from '../support/capture-log.js';
 import { withTempDir } from '../support/models.js';
 

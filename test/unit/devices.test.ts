@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, type ServingError } from '../../src/errors.js';
+import { decodeMessage } from '../../src/formats/protobuf.js';
 import { ConfigProto } from '../../src/gen/messages.js';
-import { requestSource } from '../../src/metrics.js';
-import { decodeMessage } from '../../src/protobuf.js';
+import { requestSource } from '../../src/metrics/metrics.js';
 import { Replicas } from '../../src/servables/replicas.js';
 import { generalSessionConfig, leanSessionConfig, remoteSessionConfig } from '../../src/servables/session-config.js';
 import type { EncodeOutputs, PredictRequest } from '../../src/tensor/predict-request.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { FLAGS, type Flag } from '../../src/flags.js';
+import { FLAGS, type Flag } from '../../src/flags/flags.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 
 const TEXT = readFileSync(join(PROJECT_ROOT, 'docs/tensorflow-serving.md'), 'utf8');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { applyEnvironment } from '../../src/environment.js';
-import { parseFlags } from '../../src/flags.js';
+import { applyEnvironment } from '../../src/flags/environment.js';
+import { parseFlags } from '../../src/flags/flags.js';
 
 function modelOf(args: string[], env: NodeJS.ProcessEnv): string {
   const { modelName, modelBasePath } = applyEnvironment(parseFlags(args), env);

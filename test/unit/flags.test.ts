@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { describe, it } from 'node:test';
-import { checkFlags, isRestPortTaken } from '../../src/check-flags.js';
 import { Code, type ServingError } from '../../src/errors.js';
-import { describeUnknown, describeWithoutEffect, FLAGS, parseFlags } from '../../src/flags.js';
-import { formatHelp } from '../../src/flags-help.js';
-import { parseGrpcChannelArguments } from '../../src/grpc-channel-arguments.js';
-import { editDistance, nearest } from '../../src/nearest.js';
+import { checkFlags, isRestPortTaken } from '../../src/flags/check-flags.js';
+import { describeUnknown, describeWithoutEffect, FLAGS, parseFlags } from '../../src/flags/flags.js';
+import { formatHelp } from '../../src/flags/flags-help.js';
+import { parseGrpcChannelArguments } from '../../src/flags/grpc-channel-arguments.js';
+import { editDistance, nearest } from '../../src/flags/nearest.js';
 
 const CPUS = availableParallelism();
 

@@ -8,6 +8,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Api } from '../../src/api/api.js';
 import { createGrpcDoor } from '../../src/doors/grpc/index.js';
 import { Code, failedPrecondition, notFound, ServingError } from '../../src/errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../src/formats/protobuf.js';
 import {
   HealthCheckRequest,
   HealthCheckResponse,
@@ -17,7 +18,6 @@ import {
   ServerReflectionResponse,
   HealthCheckResponse_ServingStatus as Status,
 } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../src/protobuf.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import type { PredictRequest } from '../../src/tensor/predict-request.js';
 import { fakeOutputs } from '../support/graphpipe-outputs.js';

@@ -7,6 +7,7 @@ import {
   encodeRegressionResponse,
 } from '../../src/doors/grpc/encode-inference.js';
 import { Code, ServingError } from '../../src/errors.js';
+import { decodeMessage, encodeMessage } from '../../src/formats/protobuf.js';
 import {
   ClassificationRequest,
   ClassificationResponse,
@@ -14,7 +15,6 @@ import {
   MultiInferenceResponse,
   RegressionResponse,
 } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage } from '../../src/protobuf.js';
 import type { ExampleInput } from '../../src/tensor/inference.js';
 import { Cancellation } from '../../src/tensor/predict-request.js';
 import { callUnary, withGrpcDoor } from '../support/grpc-door.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ServingError } from '../../src/errors.js';
-import { JsonReader, PAUSE_BYTES, readStringMember, withoutPauses } from '../../src/json-reader.js';
+import { JsonReader, PAUSE_BYTES, readStringMember, withoutPauses } from '../../src/formats/json-reader.js';
 
 const reader = (text: string) => new JsonReader(Buffer.from(text));
 

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { ModelMetrics } from '../../src/core/model-metrics.js';
 import { ManagerState } from '../../src/core/servable-state.js';
 import { Code, ServingError } from '../../src/errors.js';
-import { exponentialBounds, Histogram } from '../../src/histogram.js';
-import { type AnsweredRequest, PrometheusText, RequestMetrics, requestSource } from '../../src/metrics.js';
+import { exponentialBounds, Histogram } from '../../src/metrics/histogram.js';
+import { type AnsweredRequest, PrometheusText, RequestMetrics, requestSource } from '../../src/metrics/metrics.js';
 
 const GRPC = requestSource('grpc', 'Predict');
 const REST = requestSource('rest', 'Predict');

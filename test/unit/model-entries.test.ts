@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ModelEntry, toModelEntries } from '../../src/config/model-entries.js';
 import { Code } from '../../src/errors.js';
+import { parseTextProto } from '../../src/formats/text-proto.js';
 import { ModelServerConfig } from '../../src/gen/messages.js';
-import { parseTextProto } from '../../src/text-proto.js';
 
 function entries(text: string, old: readonly ModelEntry[] = []): ModelEntry[] | undefined {
   return toModelEntries(parseTextProto(ModelServerConfig, text), old);

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { checkFlags } from '../../src/check-flags.js';
 import { readConfigFiles } from '../../src/config-files.js';
 import { Code, type ServingError } from '../../src/errors.js';
-import { parseFlags } from '../../src/flags.js';
+import { checkFlags } from '../../src/flags/check-flags.js';
+import { parseFlags } from '../../src/flags/flags.js';
+import { encodeMessage } from '../../src/formats/protobuf.js';
 import { SessionBundleConfig } from '../../src/gen/messages.js';
 import { applyPlatformConfig, describePlatformConfig, readPlatformConfig } from '../../src/platform-config.js';
-import { encodeMessage } from '../../src/protobuf.js';
 import { withTempDir } from '../support/models.js';
 
 const TYPE = 'tensorflow.serving.SavedModelBundleSourceAdapterConfig';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ServingError } from '../../src/errors.js';
+import { decodeMessage, encodeMessage } from '../../src/formats/protobuf.js';
 import {
   ConfigProto,
   GetModelStatusResponse,
@@ -9,7 +10,6 @@ import {
   SignatureDef,
   TensorProto,
 } from '../../src/gen/messages.js';
-import { decodeMessage, encodeMessage } from '../../src/protobuf.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 

@@ -6,12 +6,12 @@ import { describe, it, mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestLogOptions } from '../../src/config/logging-config.js';
 import { Code } from '../../src/errors.js';
+import { crc32c, frameTfRecord, maskedCrc32c } from '../../src/formats/tf-record.js';
 import type { LoggingConfig } from '../../src/gen/messages.js';
-import { metrics } from '../../src/metrics.js';
-import { encodePredictionLog, requestedModelName } from '../../src/prediction-log.js';
-import { type ModelRequestLog, type RequestLogOptions, RequestLogs } from '../../src/request-log.js';
-import { RequestLogFile } from '../../src/request-log-file.js';
-import { crc32c, frameTfRecord, maskedCrc32c } from '../../src/tf-record.js';
+import { metrics } from '../../src/metrics/metrics.js';
+import { encodePredictionLog, requestedModelName } from '../../src/request-log/prediction-log.js';
+import { type ModelRequestLog, type RequestLogOptions, RequestLogs } from '../../src/request-log/request-log.js';
+import { RequestLogFile } from '../../src/request-log/request-log-file.js';
 import { captureLog } from '../support/capture-log.js';
 import { withTempDir } from '../support/models.js';
 

@@ -5,7 +5,7 @@ import type { Api } from '../../src/api/api.js';
 import { ManagerState } from '../../src/core/servable-state.js';
 import { createRestDoor, type RestOptions } from '../../src/doors/rest/index.js';
 import { Code, codeName, notFound, ServingError } from '../../src/errors.js';
-import { metrics } from '../../src/metrics.js';
+import { metrics } from '../../src/metrics/metrics.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import type { ExampleRequest } from '../../src/tensor/inference.js';
 import type { Outputs, PredictRequest } from '../../src/tensor/predict-request.js';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeExampleBody, type ExampleBody } from '../../src/doors/rest/decode-examples.js';
 import { Code, ServingError } from '../../src/errors.js';
+import { withoutPauses } from '../../src/formats/json-reader.js';
+import { decodeMessage } from '../../src/formats/protobuf.js';
 import { Example } from '../../src/gen/messages.js';
-import { withoutPauses } from '../../src/json-reader.js';
-import { decodeMessage } from '../../src/protobuf.js';
 
 type Feature = readonly (bigint | number | string)[];
 

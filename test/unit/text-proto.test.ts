@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Code, type ServingError } from '../../src/errors.js';
+import { decodeMessage, type MessageType } from '../../src/formats/protobuf.js';
+import { parseTextProto, readTextProtoFile, type TextProtoOptions } from '../../src/formats/text-proto.js';
 import { ModelServerConfig } from '../../src/gen/messages.js';
-import { decodeMessage, type MessageType } from '../../src/protobuf.js';
-import { parseTextProto, readTextProtoFile, type TextProtoOptions } from '../../src/text-proto.js';
 
 const COLOURS = { RED: 0, GREEN: 1, BLUE: -2 } as const;
 

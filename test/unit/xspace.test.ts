@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, invalidArgument } from '../../src/errors.js';
+import { decodeMessage, encodeMessage } from '../../src/formats/protobuf.js';
 import { XSpace } from '../../src/gen/messages.js';
-import { RequestRecorder, requestSource } from '../../src/metrics.js';
+import { RequestRecorder, requestSource } from '../../src/metrics/metrics.js';
 import { isEmptyTrace, type Trace } from '../../src/profiling/trace.js';
 import { toXSpace } from '../../src/profiling/xspace.js';
-import { decodeMessage, encodeMessage } from '../../src/protobuf.js';
-import { RequestTrace } from '../../src/request-trace.js';
+import { RequestTrace } from '../../src/request-log/request-trace.js';
 
 /** As TensorFlow's tools would read it: names in place of numbers, times in nanoseconds. */
 function read(trace: Trace) {

@@ -4,7 +4,12 @@
  */
 
 import { invalidArgument } from '../../errors.js';
-import { FlatbufferReader, type FlatbufferTexts, type FlatTable, type FlatVector } from '../../flatbuffer-reader.js';
+import {
+  FlatbufferReader,
+  type FlatbufferTexts,
+  type FlatTable,
+  type FlatVector,
+} from '../../formats/flatbuffer-reader.js';
 import { Req } from '../../gen/graphpipe/req.js';
 import { Type } from '../../gen/graphpipe/type.js';
 import { DataType } from '../../tensor/dtype.js';

@@ -3,7 +3,7 @@
  * that nothing has to be measured before.
  */
 
-import { bigVarintSize, varintSize, writeBigVarint, writeVarint } from '../../varint.js';
+import { bigVarintSize, varintSize, writeBigVarint, writeVarint } from '../../formats/varint.js';
 
 const LENGTH_DELIMITED = 2;
 const VARINT = 0;

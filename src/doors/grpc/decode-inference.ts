@@ -3,11 +3,12 @@
  * format: the Examples stay where they are, as ranges of the message. Fields may come in any order; what comes again is
  * merged, as protobuf's rules ask.
  */
+
+import { decodeMessage } from '../../formats/protobuf.js';
+import { WireReader, WireType } from '../../formats/wire-reader.js';
 import { InferenceTask, ModelSpec } from '../../gen/messages.js';
-import { decodeMessage } from '../../protobuf.js';
 import type { ExampleInput, ExampleRequest, MultiInferenceRequest } from '../../tensor/inference.js';
 import { parsePriority } from '../../tensor/priority.js';
-import { WireReader, WireType } from '../../wire-reader.js';
 import type { PredictContext } from './decode.js';
 import { fromWireModelSpec } from './model-spec.js';
 

@@ -3,10 +3,10 @@
  * values that do not lie in one piece are copied.
  */
 import { invalidArgument } from '../../errors.js';
+import { type WireReader, WireType } from '../../formats/wire-reader.js';
 import { byteSizeOf, DataType, dataTypeName } from '../../tensor/dtype.js';
 import { Encoding, type InputTensor } from '../../tensor/predict-request.js';
 import { elementCount, formatShape, MAX_RANK } from '../../tensor/shape.js';
-import { type WireReader, WireType } from '../../wire-reader.js';
 import type { Scratch } from './scratch.js';
 import { TENSOR_CONTENT, type TypedField, typedFieldOf } from './typed-fields.js';
 

@@ -3,9 +3,10 @@
  * stay where they are. Fields may come in any order; of scalars that come again the last one counts, and a second model_spec
  * is merged with the first, as protobuf's rules ask.
  */
+
+import { WireReader, WireType } from '../../formats/wire-reader.js';
 import type { Cancellation, InputTensor, OutputFormat, TensorPredictRequest } from '../../tensor/predict-request.js';
 import { parsePriority } from '../../tensor/priority.js';
-import { WireReader, WireType } from '../../wire-reader.js';
 import { decodeTensor } from './decode-tensor.js';
 import { type ModelSpecFields, toModelSpec } from './model-spec.js';
 import { Scratch } from './scratch.js';

@@ -3,9 +3,9 @@
  * everything, then one buffer, written once from front to back.
  */
 import { Code, ServingError } from '../../errors.js';
+import { bigVarintSize, fieldSize, varintSize, writeBigVarint, writeVarint } from '../../formats/varint.js';
 import { DataType } from '../../tensor/dtype.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
-import { bigVarintSize, fieldSize, varintSize, writeBigVarint, writeVarint } from '../../varint.js';
 import type { ReusedBuffer } from '../grpc.js';
 import { withStringContents } from './string-contents.js';
 import { TENSOR_CONTENT, typedFieldOf } from './typed-fields.js';

@@ -1,12 +1,12 @@
 /** grpc.health.v1 (grpc/grpc, doc/health-checking.md). */
 import type { Api } from '../../api/api.js';
 import { notFound } from '../../errors.js';
+import { decodeMessage, encodeMessage } from '../../formats/protobuf.js';
 import {
   HealthCheckRequest,
   HealthCheckResponse,
   HealthCheckResponse_ServingStatus as Status,
 } from '../../gen/messages.js';
-import { decodeMessage, encodeMessage } from '../../protobuf.js';
 import type { CallContext, GrpcListener, ReplyStream } from '../grpc.js';
 
 /** How often a watched server is looked at. */

@@ -1,7 +1,7 @@
 /** The gRPC door: TensorFlow Serving's PredictionService and ModelService, ProfilerService, health checks, reflection. */
 import type { Api } from '../../api/api.js';
-import type { LoggedMethod } from '../../prediction-log.js';
-import type { RequestLogs } from '../../request-log.js';
+import type { LoggedMethod } from '../../request-log/prediction-log.js';
+import type { RequestLogs } from '../../request-log/request-log.js';
 import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import {

@@ -1,8 +1,8 @@
 /** GetModelMetadata (tensorflow_serving/apis/get_model_metadata.proto). */
 import type { Api, SignatureInfo } from '../../api/api.js';
 import { invalidArgument } from '../../errors.js';
+import { decodeMessage, encodeMessage, type MessageType } from '../../formats/protobuf.js';
 import { GetModelMetadataRequest, GetModelMetadataResponse } from '../../gen/messages.js';
-import { decodeMessage, encodeMessage, type MessageType } from '../../protobuf.js';
 import { fromWireModelSpec } from './model-spec.js';
 
 const SIGNATURE_DEF = 'signature_def';

@@ -2,8 +2,8 @@
 import type { Api } from '../../api/api.js';
 import type { ServableState } from '../../core/servable-state.js';
 import { Code } from '../../errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../formats/protobuf.js';
 import { GetModelStatusRequest, GetModelStatusResponse, type ModelVersionStatus } from '../../gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../protobuf.js';
 import { fromWireModelSpec } from './model-spec.js';
 
 /** Throws INVALID_ARGUMENT for malformed bytes and a missing or nameless model_spec, and what the Api throws. */

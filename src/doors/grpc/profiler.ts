@@ -4,6 +4,7 @@
  * `repository_root` themselves let whoever reaches the port write files; this one never does.
  */
 
+import { decodeMessage, encodeMessage } from '../../formats/protobuf.js';
 import {
   MonitorRequest,
   MonitorResponse,
@@ -11,7 +12,6 @@ import {
   ProfileResponse,
   TerminateRequest,
 } from '../../gen/messages.js';
-import { decodeMessage, encodeMessage } from '../../protobuf.js';
 import type { CallContext, GrpcListener } from '../grpc.js';
 
 export const PROFILER_SERVICE = 'tensorflow.ProfilerService';

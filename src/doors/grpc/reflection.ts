@@ -3,9 +3,9 @@
  * tools such as grpcurl need no .proto files.
  */
 import { Code } from '../../errors.js';
+import { decodeMessage, encodeMessage, type Init } from '../../formats/protobuf.js';
 import { type ProtoFile, protoFiles } from '../../gen/descriptors.js';
 import { ServerReflectionRequest, ServerReflectionResponse } from '../../gen/messages.js';
-import { decodeMessage, encodeMessage, type Init } from '../../protobuf.js';
 import type { GrpcListener } from '../grpc.js';
 
 const REFLECTION_SERVICES = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];

@@ -1,8 +1,8 @@
 /** ModelService.HandleReloadConfigRequest (tensorflow_serving/apis/model_management.proto). */
 import type { Api } from '../../api/api.js';
 import { Code } from '../../errors.js';
+import { decodeMessage, encodeMessage } from '../../formats/protobuf.js';
 import { ReloadConfigRequest, ReloadConfigResponse } from '../../gen/messages.js';
-import { decodeMessage, encodeMessage } from '../../protobuf.js';
 
 /** Rejects with INVALID_ARGUMENT for malformed bytes, and with what the Api rejects with. */
 export async function handleReloadConfigRequest(api: Api, message: Uint8Array): Promise<Uint8Array> {

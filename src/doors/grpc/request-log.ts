@@ -1,6 +1,6 @@
 /** Has sampled requests and their answers logged. */
-import { type LoggedMethod, requestedModelName } from '../../prediction-log.js';
-import type { RequestLogs } from '../../request-log.js';
+import { type LoggedMethod, requestedModelName } from '../../request-log/prediction-log.js';
+import type { RequestLogs } from '../../request-log/request-log.js';
 import type { UnaryMethod } from '../grpc.js';
 
 /** The same method; where no model is logged it costs one look at a number. Requests that fail are not logged. */

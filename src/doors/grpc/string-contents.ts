@@ -1,7 +1,8 @@
 /** tensor_content of string tensors: TensorFlow writes all lengths as varints and then all bytes (EncodeStringList). */
+
+import { writeVarint } from '../../formats/varint.js';
 import { DataType } from '../../tensor/dtype.js';
 import { elementCountOf, type Outputs } from '../../tensor/predict-request.js';
-import { writeVarint } from '../../varint.js';
 
 const MAX_VARINT32_BYTES = 5;
 

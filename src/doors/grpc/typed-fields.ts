@@ -1,6 +1,7 @@
 /** Which field of a TensorProto holds the values of a dtype (tensorflow/core/framework/tensor.proto). */
+
+import { WireType } from '../../formats/wire-reader.js';
 import { DataType } from '../../tensor/dtype.js';
-import { WireType } from '../../wire-reader.js';
 
 export interface TypedField {
   readonly name: string;

@@ -4,7 +4,7 @@
  * taken, so that a malformed one is always called so. Parsed here, on the event loop, with pauses.
  */
 import { invalidArgument } from '../../errors.js';
-import { JsonReader } from '../../json-reader.js';
+import { JsonReader } from '../../formats/json-reader.js';
 import type { ExampleInput } from '../../tensor/inference.js';
 import { ExampleWriter, FeatureKind } from './example-writer.js';
 

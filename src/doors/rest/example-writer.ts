@@ -2,7 +2,7 @@
  * Writes serialized tf.Examples (tensorflow/core/example/{example,feature}.proto) one after the other into one body,
  * without building messages.
  */
-import { fieldSize, MAX_VARINT_BYTES, writeBigVarint, writeVarint } from '../../varint.js';
+import { fieldSize, MAX_VARINT_BYTES, writeBigVarint, writeVarint } from '../../formats/varint.js';
 
 /** Which list a feature holds: the field of Feature. 0: none so far, which is how an empty feature stays. */
 export const FeatureKind = { NONE: 0, BYTES: 1, FLOAT: 2, INT64: 3 } as const;

@@ -1,5 +1,5 @@
 /** The text of a float as TensorFlow Serving's REST answers have it; tensors are printed natively by the same rules. */
-import { generalFormat } from '../../general-format.js';
+import { generalFormat } from '../../formats/general-format.js';
 
 const SHORT_DIGITS = 6;
 const EXACT_DIGITS = 9;

@@ -1,8 +1,8 @@
 /** TF Serving's REST API, and a list of all models. Routes are in decode.ts, layouts in encode.ts and encode-results.ts. */
 import type { Api } from '../../api/api.js';
 import { Code, invalidArgument, type ServingError, toServingError } from '../../errors.js';
-import { PAUSE_BYTES } from '../../json-reader.js';
-import { metrics, type RequestSource, requestSource } from '../../metrics.js';
+import { PAUSE_BYTES } from '../../formats/json-reader.js';
+import { metrics, type RequestSource, requestSource } from '../../metrics/metrics.js';
 import type { ExampleRequest } from '../../tensor/inference.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER, parsePriority } from '../../tensor/priority.js';

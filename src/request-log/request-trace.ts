@@ -2,8 +2,8 @@
  * Requests as a profile wants them: each with its times, noted while one is on. A request that comes in meanwhile costs one
  * look at `active`.
  */
-import { Code, type ServingError } from './errors.js';
-import type { RequestRecorder } from './request-metrics.js';
+import { Code, type ServingError } from '../errors.js';
+import type { RequestRecorder } from '../metrics/request-metrics.js';
 
 /** What is known of a request when it is delivered. */
 interface Delivered {

@@ -1,6 +1,7 @@
 /** What requests to a version have cost so far, as KServe's statistics extension tells it. */
+
+import { Code } from '../errors.js';
 import { BatchStatistics, type BatchSums } from './batch-statistics.js';
-import { Code } from './errors.js';
 import type { RequestRecorder } from './request-metrics.js';
 
 export interface TotalDuration {

@@ -2,7 +2,7 @@
  * Walks protobuf's wire format by hand (protobuf.dev, "Encoding") without building objects: for messages that carry
  * tensors, where only the places of the bytes are wanted. Never reads past the end that it is given.
  */
-import { invalidArgument, type ServingError } from './errors.js';
+import { invalidArgument, type ServingError } from '../errors.js';
 
 /** The wire types in use; 3 and 4 (groups) are refused. */
 export const WireType = { VARINT: 0, FIXED64: 1, LENGTH_DELIMITED: 2, FIXED32: 5 } as const;

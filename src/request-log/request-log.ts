@@ -6,9 +6,9 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { Code, codeName } from './errors.js';
-import { log } from './log.js';
-import { metrics, type PrometheusText } from './metrics.js';
+import { Code, codeName } from '../errors.js';
+import { log } from '../log.js';
+import { metrics, type PrometheusText } from '../metrics/metrics.js';
 import type { LoggedMethod } from './prediction-log.js';
 import type { OutcomeMessage, RecordMessage } from './request-log-writer.js';
 

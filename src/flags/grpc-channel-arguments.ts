@@ -1,5 +1,5 @@
 /** --grpc_channel_arguments: `key=value,key=value`, as tensorflow_model_server reads it. */
-import { invalidArgument } from './errors.js';
+import { invalidArgument } from '../errors.js';
 
 const INT32 = /^[+-]?\d+$/;
 const MAX_INT32 = 2 ** 31 - 1;

@@ -3,7 +3,7 @@
  * fields of it as they are, so nothing is decoded but the place of the answer's ModelSpec.
  */
 import protobuf from 'protobufjs/minimal.js';
-import { WireReader, WireType } from './wire-reader.js';
+import { WireReader, WireType } from '../formats/wire-reader.js';
 
 /** The methods that are logged. */
 export type LoggedMethod = 'Classify' | 'Regress' | 'MultiInference' | 'Predict';

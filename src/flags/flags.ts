@@ -3,8 +3,8 @@
  * start scripts carry over: `--name=value` or `-name=value`; a boolean may stand bare. Ours besides: `--name value`.
  */
 import { availableParallelism } from 'node:os';
-import { invalidArgument, type ServingError } from './errors.js';
-import { LOG_LEVELS } from './log.js';
+import { invalidArgument, type ServingError } from '../errors.js';
+import { LOG_LEVELS } from '../log.js';
 import { nearest } from './nearest.js';
 
 interface FlagBase {

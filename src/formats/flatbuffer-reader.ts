@@ -2,7 +2,7 @@
  * Reads a flatbuffer that a stranger sent. Every offset and length is checked before it is followed, nothing is assumed
  * to be aligned, and offsets lead only forwards, so nothing can loop. Format: https://flatbuffers.dev/internals.
  */
-import { invalidArgument, type ServingError } from './errors.js';
+import { invalidArgument, type ServingError } from '../errors.js';
 
 /** A table whose vtable has been found to lie inside the buffer. */
 export interface FlatTable {

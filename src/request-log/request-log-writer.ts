@@ -3,9 +3,9 @@
  * request-log.ts and answers each record with its outcome.
  */
 import { parentPort } from 'node:worker_threads';
+import { frameTfRecord } from '../formats/tf-record.js';
 import { encodePredictionLog, type LoggedCall } from './prediction-log.js';
 import { RequestLogFile } from './request-log-file.js';
-import { frameTfRecord } from './tf-record.js';
 
 /** One sampled request; an empty message closes all files and ends the thread. */
 export interface RecordMessage extends LoggedCall {

@@ -3,7 +3,7 @@
  * parsed natively (native/codec/json_reader.h), by the same rules: RFC 8259 with NaN, Inf and Infinity as numbers, a byte
  * order mark in front, any bytes within strings, and text behind the document that nobody looks at.
  */
-import { invalidArgument } from './errors.js';
+import { invalidArgument } from '../errors.js';
 
 /** What begins with a byte. */
 export type JsonKind = 'Object' | 'Array' | 'String' | 'Number' | 'True' | 'False' | 'Null';

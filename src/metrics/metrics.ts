@@ -2,11 +2,13 @@
  * The server's metrics. A leaf module: whoever imports it gets the one set of its thread (only the main thread has any use
  * for it). Names and types are TensorFlow Serving's (`:tensorflow:serving:…`) and, under `tensorgate_`, our own.
  */
+
+import { RequestTrace } from '../request-log/request-trace.js';
 import { ProcessMetrics } from './process-metrics.js';
 import { PrometheusText } from './prometheus-text.js';
 import { RequestMetrics } from './request-metrics.js';
-import { RequestTrace } from './request-trace.js';
 
+export { REQUEST_TRACE_WORDS, type TracedRequests, type WatchedRequest } from '../request-log/request-trace.js';
 export type { FinishedRun } from './batch-statistics.js';
 export { exponentialBounds, Histogram } from './histogram.js';
 export { type ModelStatistics, modelStatistics, type Statistics, type TotalDuration } from './model-statistics.js';
@@ -20,8 +22,6 @@ export {
   type RequestSource,
   requestSource,
 } from './request-metrics.js';
-
-export { REQUEST_TRACE_WORDS, type TracedRequests, type WatchedRequest } from './request-trace.js';
 
 /** Adds families to a scrape; called for each one, on the event loop, so it must be quick. Must not throw. */
 export type Collector = (text: PrometheusText) => void;

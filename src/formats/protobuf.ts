@@ -5,7 +5,7 @@
 
 import type { Reader, Writer } from 'protobufjs';
 import protobuf from 'protobufjs/minimal.js';
-import { invalidArgument } from './errors.js';
+import { invalidArgument } from '../errors.js';
 
 type NumberType = 'double' | 'float' | 'int32' | 'uint32' | 'sint32' | 'fixed32' | 'sfixed32';
 type BigIntType = 'int64' | 'uint64' | 'sint64' | 'fixed64' | 'sfixed64';

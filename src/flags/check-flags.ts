@@ -1,5 +1,5 @@
 /** Combinations of flags that tensorflow_model_server refuses at start, and the one that it puts right by itself. */
-import { Code, invalidArgument, ServingError } from './errors.js';
+import { Code, invalidArgument, ServingError } from '../errors.js';
 import type { CommandLine, FlagName, Flags } from './flags.js';
 
 interface Refusal {

@@ -1,6 +1,6 @@
 /** TFRecord files (tensorflow/core/lib/io/record_writer.h): records framed by their length and two checksums. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { Code, ServingError } from './errors.js';
+import { Code, ServingError } from '../errors.js';
 
 const POLYNOMIAL = 0x82f63b78;
 const MASK_DELTA = 0xa282ead8;

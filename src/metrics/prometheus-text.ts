@@ -2,7 +2,7 @@
  * Prometheus' text format as TensorFlow Serving writes it: a TYPE line for each family and no HELP, braces also where there
  * are no labels, bucket bounds as C's `%g` (`le="1.27482e+06"`).
  */
-import { generalFormat } from './general-format.js';
+import { generalFormat } from '../formats/general-format.js';
 import type { Histogram } from './histogram.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'untyped';

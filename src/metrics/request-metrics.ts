@@ -3,8 +3,9 @@
  * recorder by two array indexes and adds to numbers there; everything else is done when somebody asks for the metrics.
  * TensorFlow Serving's request_count, request_latency and runtime_latency are sums over the same recorders.
  */
+
+import { Code, codeName } from '../errors.js';
 import { BatchStatistics, type FinishedRun } from './batch-statistics.js';
-import { Code, codeName } from './errors.js';
 import { exponentialBounds, Histogram, LATENCY_MICROS } from './histogram.js';
 import type { Labels, PrometheusText } from './prometheus-text.js';
 import { writeRunMetrics } from './run-metrics.js';

@@ -4,8 +4,8 @@
  * search for them. Format: protobuf.dev, "Text Format Language Specification".
  */
 import { access, readFile } from 'node:fs/promises';
-import { Code, invalidArgument, ServingError, toServingError } from './errors.js';
-import { log } from './log.js';
+import { Code, invalidArgument, ServingError, toServingError } from '../errors.js';
+import { log } from '../log.js';
 import { emptyMessage, encodeMessage, type Field, type Message, type MessageType, zeroValue } from './protobuf.js';
 import { TextProtoError, type Token, Tokenizer, unescapeString } from './text-proto-tokens.js';
 
