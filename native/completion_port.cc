@@ -91,18 +91,21 @@ void CompletionPort::RequestSubmitted(const std::shared_ptr<DeviceQueue>& queue)
 void CompletionPort::EndTurn() {
   if (submitted_to_.empty()) return;
   for (const auto& queue : std::exchange(submitted_to_, {}))
-    if (auto quick = queue->EndTurn()) RunHere(std::move(quick));
+    if (auto quick = queue->EndTurn(); !quick.empty()) RunHere(std::move(quick));
 }
 
-void CompletionPort::RunHere(std::unique_ptr<Request> request) {
+void CompletionPort::RunHere(std::vector<std::unique_ptr<Request>> requests) {
   {
     const SignalMask mask;
-    const TakeSpan span(1, /*on_loop=*/true);
-    Execute({&request, 1});
+    const TakeSpan span(requests.size(), /*on_loop=*/true);
+    Execute(requests);
   }
-  const auto port = request->port;
-  if (port.get() != this) return port->Complete(std::move(request));  // another environment submitted it
-  {
+  for (auto& request : requests) {
+    const auto port = request->port;
+    if (port.get() != this) {  // another environment submitted it
+      port->Complete(std::move(request));
+      continue;
+    }
     std::lock_guard<std::mutex> lock(mutex_);
     done_.push_back(std::move(request));
   }

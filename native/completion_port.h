@@ -49,7 +49,7 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   static void OnWakeUp(napi_env env, napi_value, void* context, void*);
   void Drain(napi_env env);
   void EndTurn();
-  void RunHere(std::unique_ptr<Request> request);
+  void RunHere(std::vector<std::unique_ptr<Request>> requests);
   // False if it does not fit behind `position`. Outputs up to `most_inline` bytes are put in.
   bool Write(const Request& request, size_t most_inline, size_t* position) const;
   void Deliver(napi_env env, std::vector<std::unique_ptr<Request>> records);

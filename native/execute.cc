@@ -297,6 +297,13 @@ std::vector<Request*> TakeGroup(std::vector<Request*>* ready) {
   return group;
 }
 
+// What was done soon together would have been alone. That it took long together says nothing of any of them.
+void NoteQuickness(std::span<const std::unique_ptr<Request>> requests, uint32_t micros) {
+  const bool alone = requests.size() == 1;
+  for (const auto& request : requests)
+    if (alone || !IsQuick(*request)) NoteRun(*request, micros);
+}
+
 }  // namespace
 
 void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
@@ -319,7 +326,7 @@ void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
   const int64_t each = spent / static_cast<int64_t>(requests.size());
   const auto micros = static_cast<uint32_t>(std::min<int64_t>(each, 1'000'000));
   requests[0]->session->NoteRequest(micros);
-  if (requests.size() == 1) NoteRun(*requests[0], micros);
+  NoteQuickness(requests, static_cast<uint32_t>(std::min<int64_t>(spent, 1'000'000)));
 }
 
 }  // namespace tensorgate

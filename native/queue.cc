@@ -20,6 +20,9 @@ void Refuse(std::unique_ptr<Request> request, Status status) {
 // What waits is served sooner by the worker that is awake than by one that must be woken, if it is less than this.
 constexpr uint64_t kWorthWakingMicros = 60;
 
+// The event loop has better to do than several requests' runs that take longer than this: a worker is woken for less.
+constexpr uint64_t kWorthHandingOverMicros = 30;
+
 // A worker at a run that takes longer does not come soon enough for a request that is known to be quick.
 constexpr int64_t kLongRunMicros = 1000;
 
@@ -29,6 +32,9 @@ constexpr uint32_t kRunsToForecast = 8;
 
 // A client that has been refused tries again no sooner, also where it is not known yet how long a run takes.
 constexpr microseconds kShortestRetry{100'000};
+
+// So many share a run at most, where BatchingParameters do not say otherwise.
+constexpr size_t kMostTogether = 32;
 
 // So many are passed over in search of more to join, lest a long lane of others be walked each time.
 constexpr size_t kMostLooks = 256;
@@ -64,6 +70,17 @@ bool IsOpen(const Lane& lane) {
   if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
   const BatchPool* pool = lane.First()->access->policy.pool.get();
   return !pool || pool->running < pool->threads;
+}
+
+// Whether what waits is done sooner, all of it, than a worker would be awake for it.
+bool IsWorkForTheLoop(const Lane& lane) {
+  if (lane.waiting > kMostTogether || !IsOpen(lane) || ReadyAt(lane) != Clock::time_point::min()) return false;
+  if (lane.waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{lane.waiting} > kWorthHandingOverMicros)
+    return false;
+  for (const RequestList& list : lane.lists)
+    for (const Request* request = list.front(); request; request = request->next)
+      if (!IsQuick(*request)) return false;
+  return true;
 }
 
 // Whether the two, of one lane, may share a run, as far as can be told.
@@ -202,18 +219,15 @@ std::unique_ptr<Request> DeviceQueue::Remove(Request* request) {
   return removed;
 }
 
-std::unique_ptr<Request> DeviceQueue::EndTurn() {
-  std::unique_ptr<Request> quick;
+std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
+  std::vector<std::unique_ptr<Request>> quick;
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const bool nobody_comes = workers_ > 0 && idle_workers_ + long_runs_ == workers_;
-    if (nobody_comes && waiting_ == 1) {
-      const Lane& lane = *active_.front();
-      if (IsQuick(*lane.First()) && IsOpen(lane) && ReadyAt(lane) == Clock::time_point::min()) {
-        quick = Remove(lane.First());
-        quick_++;
-      }
+    if (nobody_comes && active_.size() == 1 && IsWorkForTheLoop(*active_.front())) {
+      quick = TakeTogether(active_.front());
+      quick_ += quick.size();
     }
     wake = idle_workers_ > 0 && HasOpenLane();
   }
@@ -274,7 +288,6 @@ Lane* DeviceQueue::WaitForLane(std::unique_lock<std::mutex>* lock, Clock::time_p
 }
 
 size_t DeviceQueue::BatchLimit(const Lane& lane, const Request& first) const {
-  constexpr size_t kMostTogether = 32;
   if (!IsBatchCandidate(first)) return 1;
   if (first.access->policy.is_given) return lane.waiting;
   if (ExpectedMicros(first) == Session::kUnknown) return 1;

@@ -46,10 +46,10 @@ class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
   Refusal Submit(std::unique_ptr<Request> request);
 
   // Has what waits seen to, once for all that one turn of the event loop has submitted (measured: a wake-up costs 5 µs,
-  // as much as a small run). Wakes one idle worker; that one wakes the next, if it is worth it. But where just one
-  // request waits that is known to be quick, and no worker is about to come for it (all sleep, or are at runs that take
-  // long), it is given back: for the caller to run at once.
-  std::unique_ptr<Request> EndTurn();
+  // as much as a small run). Wakes one idle worker; that one wakes the next, if it is worth it. But where all that
+  // waits is known to be quick, is for one model, and no worker is about to come for it (all sleep, or are at runs that
+  // take long), it is given back: for the caller to run at once.
+  std::vector<std::unique_ptr<Request>> EndTurn();
 
   // A worker's thread comes to serve the queue, and leaves it.
   void Enter();
