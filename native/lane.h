@@ -2,13 +2,19 @@
 //
 //   DeviceQueue ── Lane "a" ── high   ▢▢
 //               │            ├ normal ▢▢▢▢▢      the worker takes from the lane that has had the least of
-//               │            └ low    ▢          the workers' time, there from the highest priority, there
-//               └─ Lane "b" ── normal ▢▢         the one that has waited longest
+//               │            ├ low    ▢          the workers' time, there from the highest priority, there
+//               │            └ forming ▢▢ │ ▢    the one that has waited longest
+//               └─ Lane "b" ── normal ▢▢
 #pragma once
 
 #include <array>
+#include <compare>
+#include <map>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "batch_policy.h"
 #include "request.h"
@@ -37,6 +43,21 @@ class RequestList {
   size_t size_ = 0;
 };
 
+// What requests must have in common to wait for one another, as far as can be told before they are decoded.
+struct BatchKey {
+  const LaneAccess* access;
+  const Signature* signature;
+  uint64_t shape;
+  auto operator<=>(const BatchKey&) const = default;
+};
+
+// Requests that wait for a fuller batch (BatchingParameters' batch_timeout_micros). No worker takes them meanwhile.
+struct FormingBatch {
+  Clock::time_point due;  // when they have waited for long enough
+  int64_t rows = 0;
+  RequestList requests;
+};
+
 struct LaneLimits {
   size_t most_waiting = 0;                    // requests; 0: any number
   size_t most_running = 0;                    // runs at a time; 0: as many as there are workers
@@ -44,27 +65,48 @@ struct LaneLimits {
 };
 
 // The requests for all versions of one model. Everything in it is guarded by the lock of its queue.
-struct Lane {
+class Lane {
+ public:
   explicit Lane(std::string name) : model(std::move(name)) {}
 
   const std::string model;
   LaneLimits limits;
-  std::array<RequestList, kPriorities> lists;  // by priority
-  size_t waiting = 0;                          // in all lists
-  size_t running = 0;                          // runs that workers are at
+  size_t running = 0;           // runs that workers are at
   int64_t used_micros = 0;      // of the workers' time; a lane that was empty starts with no less than the others have
   uint32_t request_micros = 0;  // what a request takes of it: a moving average …
   uint32_t runs = 0;            // … over so many runs
 
+  // Has the request wait for its turn, or for others if its policy says so. Throws std::bad_alloc.
   void Push(std::unique_ptr<Request> request);
   std::unique_ptr<Request> Remove(Request* request);
-  // Whose turn it is; null if none waits.
-  Request* First() const;
-  // When the one that has waited longest came.
-  Clock::time_point Oldest() const;
+
+  // All that wait, those in a batch that is being formed included.
+  size_t waiting() const { return waiting_; }
   // Requests that a further one of that priority would have to wait for.
   size_t WaitingBefore(size_t priority) const;
+  // Those that may be taken, by priority.
+  std::span<const RequestList> ready() const { return ready_; }
+  // Whose turn it is; null if none may be taken.
+  Request* First() const;
+  // One that waits, whether it may be taken or not; null if there is none.
+  Request* Any() const;
+
+  bool has_forming() const { return !forming_.empty(); }
+  // Lets those be taken that have waited for a fuller batch until `now`, and says when the next ones will have.
+  Clock::time_point ReleaseDue(Clock::time_point now);
+
   void NoteRun(int64_t micros, size_t requests);
+
+ private:
+  using Forming = std::map<BatchKey, FormingBatch>;
+  void Form(std::unique_ptr<Request> request);
+  void Release(Forming::iterator batch);
+
+  std::array<RequestList, kPriorities> ready_;
+  Forming forming_;
+  std::set<std::pair<Clock::time_point, BatchKey>> due_;  // of all that are being formed
+  std::array<size_t, kPriorities> waiting_by_priority_{};
+  size_t waiting_ = 0;
 };
 
 // A servable's way into its lane. Shared by the table and by each of its requests, from when they are submitted.

@@ -50,16 +50,7 @@ int64_t BatchesOf(int64_t rows, const BatchPolicy& policy) {
   return (rows + policy.max_run_rows - 1) / policy.max_run_rows;
 }
 
-// When the lane need not wait for a fuller batch any more; the beginning of time where it does not wait at all.
-Clock::time_point ReadyAt(const Lane& lane) {
-  const Request& first = *lane.First();
-  const BatchPolicy& policy = first.access->policy;
-  const bool waits = policy.timeout.count() > 0 && first.access->waiting_rows < policy.max_run_rows;
-  if (!waits || !IsBatchCandidate(first)) return Clock::time_point::min();
-  return lane.Oldest() + policy.timeout;
-}
-
-// Whether a further run of it may begin.
+// Whether a run of what may be taken from it, of which there is some, may begin.
 bool IsOpen(const Lane& lane) {
   if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
   const BatchPool* pool = lane.First()->access->policy.pool.get();
@@ -69,7 +60,11 @@ bool IsOpen(const Lane& lane) {
 // Whether the two, of one lane, may share a run, as far as can be told.
 bool MayJoin(const Request& first, const Request& other) {
   if (other.access != first.access || !IsBatchCandidate(other)) return false;
-  return !first.signature || !other.signature || first.signature == other.signature;
+  if (!first.signature || !other.signature) return true;
+  if (first.signature != other.signature) return false;
+  // Without parameters it is well to take others along: small runs, one after the other, cost less than visits here.
+  const BatchPolicy& policy = first.access->policy;
+  return !policy.is_given || policy.pads_inner || first.shape_key == other.shape_key;
 }
 
 }  // namespace
@@ -148,10 +143,10 @@ DeviceQueue::Obstacle DeviceQueue::FindObstacle(const Request& request) const {
   const Lane& lane = *access.lane;
   const LaneLimits& limits = lane.limits;
   if (closed_) return {Kind::kClosed};
-  if (lane.waiting == 0) return {};
+  if (lane.waiting() == 0) return {};
   const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(request.priority));
-  if (limits.most_waiting > 0 && lane.waiting >= limits.most_waiting)
-    return {Kind::kWaiting, static_cast<int64_t>(lane.waiting), wait};
+  if (limits.most_waiting > 0 && lane.waiting() >= limits.most_waiting)
+    return {Kind::kWaiting, static_cast<int64_t>(lane.waiting()), wait};
   if (limits.longest_wait.count() > 0 && wait > limits.longest_wait.count()) return {Kind::kLongestWait, 0, wait};
   const auto left = request.deadline - request.submitted;  // none if it has passed: it is then dropped as all such
   if (left.count() > 0 && left <= microseconds(wait)) return {Kind::kDeadline, 0, wait};
@@ -179,23 +174,28 @@ Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
 }
 
 void DeviceQueue::Enqueue(std::unique_ptr<Request> request) {
-  Lane& lane = *request->access->lane;
-  if (lane.waiting == 0) {
+  LaneAccess& access = *request->access;
+  Lane& lane = *access.lane;
+  Request* added = request.get();
+  active_.reserve(active_.size() + 1);
+  lane.Push(std::move(request));  // the last step that may fail
+  if (lane.waiting() == 1) {
     active_.push_back(&lane);
     // What it has left unused while it was empty is not saved up for later.
     lane.used_micros = std::max(lane.used_micros, least_used_micros_);
   }
+  by_id_.Add(added);
   waiting_++;
-  request->access->waiting_rows += request->rows;
-  lane.Push(std::move(request));
+  access.waiting_rows += added->rows;
 }
 
 std::unique_ptr<Request> DeviceQueue::Remove(Request* request) {
   Lane& lane = *request->access->lane;
+  by_id_.Remove(request);
   auto removed = lane.Remove(request);
   waiting_--;
   removed->access->waiting_rows -= removed->rows;
-  if (lane.waiting == 0) {
+  if (lane.waiting() == 0) {
     *std::find(active_.begin(), active_.end(), &lane) = active_.back();
     active_.pop_back();
   }
@@ -210,12 +210,12 @@ std::unique_ptr<Request> DeviceQueue::EndTurn() {
     const bool nobody_comes = workers_ > 0 && idle_workers_ + long_runs_ == workers_;
     if (nobody_comes && waiting_ == 1) {
       const Lane& lane = *active_.front();
-      if (IsQuick(*lane.First()) && IsOpen(lane) && ReadyAt(lane) == Clock::time_point::min()) {
-        quick = Remove(lane.First());
+      if (Request* first = lane.First(); first && IsQuick(*first) && IsOpen(lane)) {
+        quick = Remove(first);
         quick_++;
       }
     }
-    wake = idle_workers_ > 0 && HasOpenLane();
+    wake = idle_workers_ > 0 && HasWork();
   }
   if (wake) not_empty_.notify_one();
   return quick;
@@ -233,29 +233,29 @@ void DeviceQueue::Leave(Seat* seat) {
     Settle(seat);
     workers_--;
     // What this worker has made room for may be for another to take.
-    wake = idle_workers_ > 0 && HasOpenLane();
+    wake = idle_workers_ > 0 && HasWork();
   }
   if (wake) not_empty_.notify_one();
 }
 
-bool DeviceQueue::HasOpenLane() const {
-  return std::any_of(active_.begin(), active_.end(), [](const Lane* lane) { return IsOpen(*lane); });
+bool DeviceQueue::HasWork() const {
+  return std::any_of(active_.begin(), active_.end(),
+                     [](const Lane* lane) { return lane->has_forming() || IsOpen(*lane); });
 }
 
 bool DeviceQueue::WorthAnother(const Request& taken) const {
-  if (idle_workers_ == 0 || !HasOpenLane()) return false;
+  if (idle_workers_ == 0 || !HasWork()) return false;
+  // Whether this worker is back in time for a batch that is being formed nobody knows.
+  if (std::any_of(active_.begin(), active_.end(), [](const Lane* lane) { return lane->has_forming(); })) return true;
   return ExpectedMicros(taken) * static_cast<uint64_t>(waiting_) > kWorthWakingMicros;
 }
 
-Lane* DeviceQueue::Pick(Clock::time_point* until) const {
+Lane* DeviceQueue::Pick(Clock::time_point* until) {
   Lane* best = nullptr;
   for (Lane* lane : active_) {
-    if ((best && lane->used_micros >= best->used_micros) || !IsOpen(*lane)) continue;
-    const auto ready = ReadyAt(*lane);
-    if (ready == Clock::time_point::min() || ready <= Clock::now())
-      best = lane;
-    else
-      *until = std::min(*until, ready);
+    if (lane->has_forming()) *until = std::min(*until, lane->ReleaseDue(Clock::now()));
+    if (!lane->First() || (best && lane->used_micros >= best->used_micros) || !IsOpen(*lane)) continue;
+    best = lane;
   }
   return best;
 }
@@ -276,30 +276,32 @@ Lane* DeviceQueue::WaitForLane(std::unique_lock<std::mutex>* lock, Clock::time_p
 size_t DeviceQueue::BatchLimit(const Lane& lane, const Request& first) const {
   constexpr size_t kMostTogether = 32;
   if (!IsBatchCandidate(first)) return 1;
-  if (first.access->policy.is_given) return lane.waiting;
+  if (first.access->policy.is_given) return lane.waiting();
   if (ExpectedMicros(first) == Session::kUnknown) return 1;
   // Runs that take long gain more from an idle worker than from being one.
   if (idle_workers_ == 0 || ExpectedMicros(first) < kWorthWakingMicros) return kMostTogether;
-  return std::min(kMostTogether, lane.waiting / (idle_workers_ + 1) + 1);
+  return std::min(kMostTogether, lane.waiting() / (idle_workers_ + 1) + 1);
 }
 
 std::vector<std::unique_ptr<Request>> DeviceQueue::TakeTogether(Lane* lane) {
   Request& first = *lane->First();
+  const Request* pattern = &first;  // of known signature, as soon as there is one
   const size_t limit = BatchLimit(*lane, first);
   const BatchPolicy& policy = first.access->policy;
   std::vector<std::unique_ptr<Request>> taken;
   taken.push_back(Remove(&first));
   int64_t rows = first.rows;
   size_t looks = 0;
-  for (const RequestList& list : lane->lists) {
+  for (const RequestList& list : lane->ready()) {
     Request* next = nullptr;
     for (Request* request = list.front(); request; request = next) {
       if (taken.size() >= limit || rows >= policy.max_run_rows || looks > kMostLooks) return taken;
       next = request->next;
-      if (!MayJoin(first, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows)) {
+      if (!MayJoin(*pattern, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows)) {
         looks++;
         continue;
       }
+      if (!pattern->signature) pattern = request;
       rows += request->rows;
       taken.push_back(Remove(request));
     }
@@ -358,19 +360,14 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::Take(std::chrono::millisecond
   return taken;
 }
 
-bool DeviceQueue::Cancel(const Lane& lane, const CompletionPort* port, uint32_t id) {
+bool DeviceQueue::Cancel(const CompletionPort* port, uint32_t id) {
   std::unique_ptr<Request> request;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (const RequestList& list : lane.lists) {
-      Request* waiting = list.front();
-      while (waiting && (waiting->id != id || waiting->port.get() != port)) waiting = waiting->next;
-      if (!waiting) continue;
-      request = Remove(waiting);
-      break;
-    }
+    Request* waiting = by_id_.Find(port, id);
+    if (!waiting) return false;
+    request = Remove(waiting);
   }
-  if (!request) return false;
   Refuse(std::move(request), {code::kCancelled, "The request was cancelled while it waited for a worker."});
   return true;
 }
@@ -380,7 +377,7 @@ void DeviceQueue::Close() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     closed_ = true;
-    while (!active_.empty()) refused.push_back(Remove(active_.front()->First()));
+    while (!active_.empty()) refused.push_back(Remove(active_.front()->Any()));
   }
   not_empty_.notify_all();
   for (auto& request : refused) Refuse(std::move(request), Closed());
