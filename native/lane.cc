@@ -97,7 +97,22 @@ std::unique_ptr<Request> Lane::Remove(Request* request) {
   return removed;
 }
 
+Request* Lane::Oldest() const {
+  Request* oldest = nullptr;
+  for (const RequestList& list : ready_)
+    if (list.front() && (!oldest || list.front()->submitted < oldest->submitted)) oldest = list.front();
+  return oldest;
+}
+
+void Lane::NoteTurn(const Request& first) {
+  if (passed_over_ >= kMostPassedOver)
+    passed_over_ = 0;
+  else if (&first != Oldest())
+    passed_over_++;
+}
+
 Request* Lane::First() const {
+  if (passed_over_ >= kMostPassedOver) return Oldest();
   for (const RequestList& list : ready_)
     if (list.front()) return list.front();
   return nullptr;

@@ -86,8 +86,11 @@ class Lane {
   size_t WaitingBefore(size_t priority) const;
   // Those that may be taken, by priority.
   std::span<const RequestList> ready() const { return ready_; }
-  // Whose turn it is; null if none may be taken.
+  // Whose turn it is; null if none may be taken. The first of the highest priority, but after kMostPassedOver times in
+  // which that was not the one that has waited longest, it is that one.
   Request* First() const;
+  // To be called with First() when it is taken.
+  void NoteTurn(const Request& first);
   // One that waits, whether it may be taken or not; null if there is none.
   Request* Any() const;
 
@@ -95,9 +98,14 @@ class Lane {
   // Lets those be taken that have waited for a fuller batch until `now`, and says when the next ones will have.
   Clock::time_point ReleaseDue(Clock::time_point now);
 
-  void NoteRun(int64_t micros, size_t requests);
+  // Requests that were run, at least one, and what they took together.
+  void NoteRun(int64_t micros, uint64_t requests);
 
  private:
+  static constexpr size_t kMostPassedOver = 16;
+  // The one that has waited longest of those that are first of their priority.
+  Request* Oldest() const;
+
   using Forming = std::map<BatchKey, FormingBatch>;
   void Form(std::unique_ptr<Request> request);
   void Release(Forming::iterator batch);
@@ -107,6 +115,41 @@ class Lane {
   std::set<std::pair<Clock::time_point, BatchKey>> due_;  // of all that are being formed
   std::array<size_t, kPriorities> waiting_by_priority_{};
   size_t waiting_ = 0;
+  size_t passed_over_ = 0;  // turns that were not given to whoever had waited longest, since one was
+};
+
+// How many rows wait by signature; null stands for JSON requests, whose signature is found later. There are few
+// signatures, so they are looked through.
+class WaitingRows {
+ public:
+  int64_t Of(const Signature* signature) const {
+    const auto found = Find(signature);
+    return found == counts_.end() ? 0 : found->second;
+  }
+  // Makes room for one more signature, so that Add() cannot fail.
+  void Reserve() { counts_.reserve(counts_.size() + 1); }
+  void Add(const Signature* signature, int64_t rows) {
+    const auto found = Find(signature);
+    if (found == counts_.end())
+      counts_.emplace_back(signature, rows);
+    else
+      counts_[found - counts_.begin()].second += rows;
+  }
+  void Subtract(const Signature* signature, int64_t rows) {
+    auto& count = counts_[Find(signature) - counts_.begin()];
+    count.second -= rows;
+    if (count.second > 0) return;
+    count = counts_.back();
+    counts_.pop_back();
+  }
+
+ private:
+  using Counts = std::vector<std::pair<const Signature*, int64_t>>;
+  Counts::const_iterator Find(const Signature* signature) const {
+    return std::find_if(counts_.begin(), counts_.end(), [&](const auto& count) { return count.first == signature; });
+  }
+
+  Counts counts_;  // none is 0
 };
 
 // A servable's way into its lane. Shared by the table and by each of its requests, from when they are submitted.

@@ -288,6 +288,7 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::TakeTogether(Lane* lane) {
   const Request* pattern = &first;  // of known signature, as soon as there is one
   const size_t limit = BatchLimit(*lane, first);
   const BatchPolicy& policy = first.access->policy;
+  lane->NoteTurn(first);
   std::vector<std::unique_ptr<Request>> taken;
   taken.push_back(Remove(&first));
   int64_t rows = first.rows;
