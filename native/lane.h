@@ -7,6 +7,7 @@
 //               └─ Lane "b" ── normal ▢▢
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <map>
@@ -15,6 +16,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "batch_policy.h"
 #include "request.h"
@@ -157,7 +159,7 @@ struct LaneAccess {
   std::shared_ptr<DeviceQueue> queue;
   std::shared_ptr<Lane> lane;
   BatchPolicy policy;
-  int64_t waiting_rows = 0;  // of this servable; guarded by the queue's lock
+  WaitingRows waiting_rows;  // of this servable's requests; guarded by the queue's lock
 };
 
 }  // namespace tensorgate

@@ -46,6 +46,12 @@ void RefuseLate(std::vector<std::unique_ptr<Request>>* taken) {
 
 Status Closed() { return {code::kUnavailable, "The server is stopping. Send the request again to another one."}; }
 
+// Whether its rows count for max_enqueued_batches. One that has too many is refused as soon as it is its turn.
+bool CountsRows(const Request& request) {
+  const BatchPolicy& policy = request.access->policy;
+  return policy.is_given && IsBatchCandidate(request) && request.rows <= policy.max_rows;
+}
+
 int64_t BatchesOf(int64_t rows, const BatchPolicy& policy) {
   return (rows + policy.max_run_rows - 1) / policy.max_run_rows;
 }
@@ -125,7 +131,7 @@ std::shared_ptr<LaneAccess> DeviceQueue::OpenLane(const std::string& model, cons
     if (!policy.pool) pools_[pool_name] = policy.pool = std::make_shared<BatchPool>();
     policy.pool->threads = pool_threads;
   }
-  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy)});
+  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy), {}});
 }
 
 // That of the requests before it, if the lane had all workers to itself: a request that is refused for it would not
@@ -150,10 +156,11 @@ DeviceQueue::Obstacle DeviceQueue::FindObstacle(const Request& request) const {
   if (limits.longest_wait.count() > 0 && wait > limits.longest_wait.count()) return {Kind::kLongestWait, 0, wait};
   const auto left = request.deadline - request.submitted;  // none if it has passed: it is then dropped as all such
   if (left.count() > 0 && left <= microseconds(wait)) return {Kind::kDeadline, 0, wait};
+  if (!CountsRows(request)) return {};
   const BatchPolicy& policy = access.policy;
-  if (policy.is_given && IsBatchCandidate(request) && request.rows <= policy.max_rows &&
-      BatchesOf(access.waiting_rows + request.rows, policy) > policy.max_waiting_batches)
-    return {Kind::kBatches, BatchesOf(access.waiting_rows, policy), wait};
+  const int64_t rows = access.waiting_rows.Of(request.signature.get());
+  if (rows > 0 && BatchesOf(rows + request.rows, policy) > policy.max_waiting_batches)
+    return {Kind::kBatches, BatchesOf(rows, policy), wait};
   return {};
 }
 
@@ -178,7 +185,11 @@ void DeviceQueue::Enqueue(std::unique_ptr<Request> request) {
   Lane& lane = *access.lane;
   Request* added = request.get();
   active_.reserve(active_.size() + 1);
+  const int64_t counted = CountsRows(*added) ? added->rows : 0;
+  if (counted > 0) access.waiting_rows.Reserve();
   lane.Push(std::move(request));  // the last step that may fail
+  added->counted_rows = counted;
+  if (counted > 0) access.waiting_rows.Add(added->signature.get(), counted);
   if (lane.waiting() == 1) {
     active_.push_back(&lane);
     // What it has left unused while it was empty is not saved up for later.
@@ -186,7 +197,6 @@ void DeviceQueue::Enqueue(std::unique_ptr<Request> request) {
   }
   by_id_.Add(added);
   waiting_++;
-  access.waiting_rows += added->rows;
 }
 
 std::unique_ptr<Request> DeviceQueue::Remove(Request* request) {
@@ -194,7 +204,8 @@ std::unique_ptr<Request> DeviceQueue::Remove(Request* request) {
   by_id_.Remove(request);
   auto removed = lane.Remove(request);
   waiting_--;
-  removed->access->waiting_rows -= removed->rows;
+  if (removed->counted_rows > 0)
+    removed->access->waiting_rows.Subtract(removed->signature.get(), removed->counted_rows);
   if (lane.waiting() == 0) {
     *std::find(active_.begin(), active_.end(), &lane) = active_.back();
     active_.pop_back();

@@ -63,6 +63,7 @@ struct Request {
   double decode_micros = 0;
   double format_micros = 0;
 
+  int64_t counted_rows = 0;  // of its own in LaneAccess::waiting_rows, while it waits
   // The list that it waits in, and its neighbours there.
   RequestList* list = nullptr;
   Request* previous = nullptr;

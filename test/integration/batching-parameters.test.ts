@@ -203,6 +203,37 @@ describe('max_enqueued_batches', { timeout: 60_000 }, () => {
   });
 });
 
+describe('max_enqueued_batches of several signatures', { timeout: 60_000 }, () => {
+  const refused = { code: Code.UNAVAILABLE, message: /max_enqueued_batches is 2$/ };
+
+  /** While the only worker is busy with another model. */
+  const withBusyWorker = (fn: (model: SavedModel) => Promise<unknown>) => {
+    const batchPolicy = policy('max_batch_size { value: 2 } max_enqueued_batches { value: 2 }');
+    return withModels([{ model: 'batch_shape', batchPolicy }, { model: 'slow' }], async ([model, other], pool) => {
+      const running = other?.predict(slow(200), copyOutputs);
+      while (binding.queueStats(pool.queue).taken === 0) await sleep(1);
+      await Promise.all([running, fn(model as SavedModel)]);
+    });
+  };
+
+  it('counts those of each signature for themselves', async () => {
+    await withBusyWorker(async (model) => {
+      const waiting = [rows(2), rows(2), words([['a'], ['b']]), words([['c']])].map((request) => run(model, request));
+      await assert.rejects(run(model, rows(1)), refused);
+      waiting.push(run(model, words([['d']])));
+      await assert.rejects(run(model, words([['e']])), refused);
+      await Promise.all(waiting);
+    });
+  });
+
+  it('does not count what has too many rows to be run at all', async () => {
+    await withBusyWorker(async (model) => {
+      const huge = assert.rejects(run(model, rows(1000)), { code: Code.INVALID_ARGUMENT, message: /^Task size 1000/ });
+      await Promise.all([huge, run(model, rows(2)), run(model, rows(2))]);
+    });
+  });
+});
+
 describe('num_batch_threads', { timeout: 60_000 }, () => {
   it('bounds the batches that run at a time, over all models of the same thread_pool_name', async () => {
     const batchPolicy = policy('num_batch_threads { value: 1 } thread_pool_name { value: "ours" }');
