@@ -129,10 +129,10 @@ size_t Lane::WaitingBefore(size_t priority) const {
   return before;
 }
 
-void Lane::NoteRun(int64_t micros, size_t requests) {
+void Lane::NoteRun(int64_t micros, uint64_t requests) {
   const auto each = static_cast<uint32_t>(std::min<int64_t>(micros / static_cast<int64_t>(requests), 1'000'000'000));
   request_micros = runs == 0 ? each : static_cast<uint32_t>((uint64_t{request_micros} * 7 + each) / 8);
-  runs++;
+  if (runs < UINT32_MAX) runs++;
 }
 
 }  // namespace tensorgate

@@ -326,7 +326,6 @@ void DeviceQueue::Occupy(Seat* seat, const std::vector<std::unique_ptr<Request>>
   LaneAccess& access = *taken[0]->access;
   Lane& lane = *access.lane;
   seat->access = taken[0]->access;
-  seat->requests = taken.size();
   const uint32_t each = lane.runs == 0 ? kFirstGuessMicros : lane.request_micros;
   seat->charged_micros = static_cast<int64_t>(each) * static_cast<int64_t>(taken.size());
   least_used_micros_ = std::max(least_used_micros_, lane.used_micros);
@@ -347,7 +346,7 @@ void DeviceQueue::Settle(Seat* seat) {
   lane.running--;
   if (seat->is_long) long_runs_--;
   if (access.policy.pool) access.policy.pool->running--;
-  if (seat->log.runs() > 0) lane.NoteRun(seat->log.micros, seat->requests);
+  if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
   runs_.Add(seat->log);
   *seat = Seat{};
 }

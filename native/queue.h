@@ -26,10 +26,9 @@ struct Refusal {
 // What a worker keeps of the lane that it works for, between two visits to the queue.
 struct Seat {
   std::shared_ptr<LaneAccess> access;  // null: nothing to account for
-  size_t requests = 0;
-  int64_t charged_micros = 0;  // what the lane was charged beforehand
-  bool is_long = false;        // whether that is much
-  RunLog log;                  // filled by Execute()
+  int64_t charged_micros = 0;          // what the lane was charged beforehand
+  bool is_long = false;                // whether that is much
+  RunLog log;                          // filled by Execute()
 };
 
 // Process-wide, shared by the environments that submit to it and the workers that serve it. A request leaves it by
