@@ -92,6 +92,10 @@ void CompletionPort::EndTurn() {
   if (submitted_to_.empty()) return;
   for (const auto& queue : std::exchange(submitted_to_, {}))
     if (auto quick = queue->EndTurn(); !quick.empty()) RunHere(std::move(quick));
+  // An answer given just now may have brought the next request: the loop must not fall asleep over it.
+  if (submitted_to_.empty()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  WakeUp();
 }
 
 void CompletionPort::RunHere(std::vector<std::unique_ptr<Request>> requests) {
@@ -125,7 +129,11 @@ void CompletionPort::Complete(std::unique_ptr<Request> request) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!wake_up_) return;
   done_.push_back(std::move(request));
-  if (scheduled_) return;  // one wake-up carries all that finishes until the loop gets to it
+  WakeUp();
+}
+
+void CompletionPort::WakeUp() {
+  if (!wake_up_ || scheduled_) return;  // one wake-up carries all that finishes until the loop gets to it
   scheduled_ = true;
   napi_call_threadsafe_function(wake_up_, nullptr, napi_tsfn_nonblocking);
 }

@@ -50,6 +50,8 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   void Drain(napi_env env);
   void EndTurn();
   void RunHere(std::vector<std::unique_ptr<Request>> requests);
+  // Has the loop call Drain() in its next turn. Needs the lock.
+  void WakeUp();
   // False if it does not fit behind `position`. Outputs up to `most_inline` bytes are put in.
   bool Write(const Request& request, size_t most_inline, size_t* position) const;
   void Deliver(napi_env env, std::vector<std::unique_ptr<Request>> records);

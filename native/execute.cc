@@ -35,6 +35,8 @@ double MicrosBetween(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double, std::micro>(end - start).count();
 }
 
+uint32_t Capped(int64_t micros) { return static_cast<uint32_t>(std::min<int64_t>(micros, 1'000'000)); }
+
 // All inputs, then all outputs, as raw bytes behind the reply's text.
 void AddTensors(Request* request, std::vector<TensorSlice> results) {
   for (TensorPtr& input : request->inputs)
@@ -310,23 +312,37 @@ void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
   RunLog unread;
   if (!log) log = &unread;
   const auto start = Clock::now();
+  auto decoded = start;
+  double refused_micros = 0;
   std::vector<Request*> ready;
   for (const auto& request : requests) {
     Guard(request.get(), [&] {
       Status status = DecodeRequest(request.get());
       return status.ok() ? CheckRows(*request) : status;
     });
-    if (request->status.ok()) ready.push_back(request.get());
+    const auto now = Clock::now();
+    if (request->status.ok())
+      ready.push_back(request.get());
+    else
+      refused_micros += MicrosBetween(decoded, now);
+    decoded = now;
   }
-  const double decode_micros = MicrosBetween(start, Clock::now()) / static_cast<double>(requests.size());
+  const size_t run = ready.size();
+  const double decode_micros = (MicrosBetween(start, decoded) - refused_micros) / static_cast<double>(run);
   for (Request* request : ready) request->decode_micros = decode_micros;
   while (!ready.empty()) RunGroup(TakeGroup(&ready), log);
   const int64_t spent = MicrosSince(start);
   log->micros += spent;
-  const int64_t each = spent / static_cast<int64_t>(requests.size());
-  const auto micros = static_cast<uint32_t>(std::min<int64_t>(each, 1'000'000));
-  requests[0]->session->NoteRequest(micros);
-  NoteQuickness(requests, static_cast<uint32_t>(std::min<int64_t>(spent, 1'000'000)));
+  // What was refused when it was decoded says nothing of how long a run takes.
+  if (run > 0) {
+    const int64_t run_micros = std::max<int64_t>(spent - static_cast<int64_t>(refused_micros), 0);
+    log->run_micros += run_micros;
+    log->requests += run;
+    // Nor does a run that was refused by the model, in no time as a rule.
+    if (std::any_of(requests.begin(), requests.end(), [](const auto& request) { return request->status.ok(); }))
+      requests[0]->session->NoteRequest(Capped(run_micros / static_cast<int64_t>(run)));
+  }
+  NoteQuickness(requests, Capped(spent));
 }
 
 }  // namespace tensorgate

@@ -4,6 +4,20 @@
 
 namespace tensorgate {
 
+namespace {
+
+BatchKey KeyOf(const Request& request) {
+  const LaneAccess& access = *request.access;
+  return {&access, request.signature.get(), access.policy.pads_inner ? 0 : request.shape_key};
+}
+
+bool WaitsForOthers(const Request& request) {
+  const BatchPolicy& policy = request.access->policy;
+  return policy.timeout.count() > 0 && request.rows < policy.max_run_rows && IsBatchCandidate(request);
+}
+
+}  // namespace
+
 RequestList::~RequestList() {
   while (first_) Remove(first_);
 }
@@ -11,6 +25,7 @@ RequestList::~RequestList() {
 void RequestList::PushBack(std::unique_ptr<Request> request) {
   request->previous = last_;
   request->next = nullptr;
+  request->list = this;
   Request* added = request.release();
   (last_ ? last_->next : first_) = added;
   last_ = added;
@@ -21,43 +36,103 @@ std::unique_ptr<Request> RequestList::Remove(Request* request) {
   (request->previous ? request->previous->next : first_) = request->next;
   (request->next ? request->next->previous : last_) = request->previous;
   request->previous = request->next = nullptr;
+  request->list = nullptr;
   size_--;
   return std::unique_ptr<Request>(request);
 }
 
 void Lane::Push(std::unique_ptr<Request> request) {
-  waiting++;
-  lists[request->priority].PushBack(std::move(request));
+  const size_t priority = request->priority;
+  if (WaitsForOthers(*request))
+    Form(std::move(request));
+  else
+    ready_[priority].PushBack(std::move(request));
+  waiting_by_priority_[priority]++;
+  waiting_++;
+}
+
+// As TensorFlow Serving does: what would make a batch too large begins another one.
+void Lane::Form(std::unique_ptr<Request> request) {
+  const BatchPolicy& policy = request->access->policy;
+  const BatchKey key = KeyOf(*request);
+  if (const auto batch = forming_.find(key);
+      batch != forming_.end() && !policy.splits && batch->second.rows + request->rows > policy.max_run_rows)
+    Release(batch);
+  const Clock::time_point due = request->submitted + policy.timeout;
+  if (!forming_.contains(key)) due_.emplace(due, key);
+  const auto [batch, is_new] = forming_.try_emplace(key);
+  if (is_new) batch->second.due = due;
+  batch->second.rows += request->rows;
+  batch->second.requests.PushBack(std::move(request));
+  if (batch->second.rows >= policy.max_run_rows) Release(batch);
+}
+
+void Lane::Release(Forming::iterator batch) {
+  RequestList& requests = batch->second.requests;
+  while (Request* request = requests.front()) ready_[request->priority].PushBack(requests.Remove(request));
+  due_.erase({batch->second.due, batch->first});
+  forming_.erase(batch);
+}
+
+Clock::time_point Lane::ReleaseDue(Clock::time_point now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const auto batch = forming_.find(due_.begin()->second);
+    if (batch == forming_.end())
+      due_.erase(due_.begin());  // there was no memory for the batch
+    else
+      Release(batch);
+  }
+  return due_.empty() ? Clock::time_point::max() : due_.begin()->first;
 }
 
 std::unique_ptr<Request> Lane::Remove(Request* request) {
-  waiting--;
-  return lists[request->priority].Remove(request);
+  waiting_--;
+  waiting_by_priority_[request->priority]--;
+  RequestList* list = request->list;
+  if (list == &ready_[request->priority]) return list->Remove(request);
+  const auto batch = forming_.find(KeyOf(*request));
+  batch->second.rows -= request->rows;
+  auto removed = list->Remove(request);
+  if (!list->front()) Release(batch);
+  return removed;
+}
+
+Request* Lane::Oldest() const {
+  Request* oldest = nullptr;
+  for (const RequestList& list : ready_)
+    if (list.front() && (!oldest || list.front()->submitted < oldest->submitted)) oldest = list.front();
+  return oldest;
+}
+
+void Lane::NoteTurn(const Request& first) {
+  if (passed_over_ >= kMostPassedOver)
+    passed_over_ = 0;
+  else if (&first != Oldest())
+    passed_over_++;
 }
 
 Request* Lane::First() const {
-  for (const RequestList& list : lists)
+  if (passed_over_ >= kMostPassedOver) return Oldest();
+  for (const RequestList& list : ready_)
     if (list.front()) return list.front();
   return nullptr;
 }
 
-Clock::time_point Lane::Oldest() const {
-  auto oldest = Clock::time_point::max();
-  for (const RequestList& list : lists)
-    if (list.front()) oldest = std::min(oldest, list.front()->submitted);
-  return oldest;
+Request* Lane::Any() const {
+  Request* first = First();
+  return first || forming_.empty() ? first : forming_.begin()->second.requests.front();
 }
 
 size_t Lane::WaitingBefore(size_t priority) const {
   size_t before = 0;
-  for (size_t i = 0; i <= priority; i++) before += lists[i].size();
+  for (size_t i = 0; i <= priority; i++) before += waiting_by_priority_[i];
   return before;
 }
 
-void Lane::NoteRun(int64_t micros, size_t requests) {
+void Lane::NoteRun(int64_t micros, uint64_t requests) {
   const auto each = static_cast<uint32_t>(std::min<int64_t>(micros / static_cast<int64_t>(requests), 1'000'000'000));
   request_micros = runs == 0 ? each : static_cast<uint32_t>((uint64_t{request_micros} * 7 + each) / 8);
-  runs++;
+  if (runs < UINT32_MAX) runs++;
 }
 
 }  // namespace tensorgate

@@ -2,13 +2,21 @@
 //
 //   DeviceQueue ── Lane "a" ── high   ▢▢
 //               │            ├ normal ▢▢▢▢▢      the worker takes from the lane that has had the least of
-//               │            └ low    ▢          the workers' time, there from the highest priority, there
-//               └─ Lane "b" ── normal ▢▢         the one that has waited longest
+//               │            ├ low    ▢          the workers' time, there from the highest priority, there
+//               │            └ forming ▢▢ │ ▢    the one that has waited longest
+//               └─ Lane "b" ── normal ▢▢
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <compare>
+#include <map>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "batch_policy.h"
 #include "request.h"
@@ -37,6 +45,21 @@ class RequestList {
   size_t size_ = 0;
 };
 
+// What requests must have in common to wait for one another, as far as can be told before they are decoded.
+struct BatchKey {
+  const LaneAccess* access;
+  const Signature* signature;
+  uint64_t shape;
+  auto operator<=>(const BatchKey&) const = default;
+};
+
+// Requests that wait for a fuller batch (BatchingParameters' batch_timeout_micros). No worker takes them meanwhile.
+struct FormingBatch {
+  Clock::time_point due;  // when they have waited for long enough
+  int64_t rows = 0;
+  RequestList requests;
+};
+
 struct LaneLimits {
   size_t most_waiting = 0;                    // requests; 0: any number
   size_t most_running = 0;                    // runs at a time; 0: as many as there are workers
@@ -44,27 +67,91 @@ struct LaneLimits {
 };
 
 // The requests for all versions of one model. Everything in it is guarded by the lock of its queue.
-struct Lane {
+class Lane {
+ public:
   explicit Lane(std::string name) : model(std::move(name)) {}
 
   const std::string model;
   LaneLimits limits;
-  std::array<RequestList, kPriorities> lists;  // by priority
-  size_t waiting = 0;                          // in all lists
-  size_t running = 0;                          // runs that workers are at
+  size_t running = 0;           // runs that workers are at
   int64_t used_micros = 0;      // of the workers' time; a lane that was empty starts with no less than the others have
   uint32_t request_micros = 0;  // what a request takes of it: a moving average …
   uint32_t runs = 0;            // … over so many runs
 
+  // Has the request wait for its turn, or for others if its policy says so. Throws std::bad_alloc.
   void Push(std::unique_ptr<Request> request);
   std::unique_ptr<Request> Remove(Request* request);
-  // Whose turn it is; null if none waits.
-  Request* First() const;
-  // When the one that has waited longest came.
-  Clock::time_point Oldest() const;
+
+  // All that wait, those in a batch that is being formed included.
+  size_t waiting() const { return waiting_; }
   // Requests that a further one of that priority would have to wait for.
   size_t WaitingBefore(size_t priority) const;
-  void NoteRun(int64_t micros, size_t requests);
+  // Those that may be taken, by priority.
+  std::span<const RequestList> ready() const { return ready_; }
+  // Whose turn it is; null if none may be taken. The first of the highest priority, but after kMostPassedOver times in
+  // which that was not the one that has waited longest, it is that one.
+  Request* First() const;
+  // To be called with First() when it is taken.
+  void NoteTurn(const Request& first);
+  // One that waits, whether it may be taken or not; null if there is none.
+  Request* Any() const;
+
+  bool has_forming() const { return !forming_.empty(); }
+  // Lets those be taken that have waited for a fuller batch until `now`, and says when the next ones will have.
+  Clock::time_point ReleaseDue(Clock::time_point now);
+
+  // Requests that were run, at least one, and what they took together.
+  void NoteRun(int64_t micros, uint64_t requests);
+
+ private:
+  static constexpr size_t kMostPassedOver = 16;
+  // The one that has waited longest of those that are first of their priority.
+  Request* Oldest() const;
+
+  using Forming = std::map<BatchKey, FormingBatch>;
+  void Form(std::unique_ptr<Request> request);
+  void Release(Forming::iterator batch);
+
+  std::array<RequestList, kPriorities> ready_;
+  Forming forming_;
+  std::set<std::pair<Clock::time_point, BatchKey>> due_;  // of all that are being formed
+  std::array<size_t, kPriorities> waiting_by_priority_{};
+  size_t waiting_ = 0;
+  size_t passed_over_ = 0;  // turns that were not given to whoever had waited longest, since one was
+};
+
+// How many rows wait by signature; null stands for JSON requests, whose signature is found later. There are few
+// signatures, so they are looked through.
+class WaitingRows {
+ public:
+  int64_t Of(const Signature* signature) const {
+    const auto found = Find(signature);
+    return found == counts_.end() ? 0 : found->second;
+  }
+  // Makes room for one more signature, so that Add() cannot fail.
+  void Reserve() { counts_.reserve(counts_.size() + 1); }
+  void Add(const Signature* signature, int64_t rows) {
+    const auto found = Find(signature);
+    if (found == counts_.end())
+      counts_.emplace_back(signature, rows);
+    else
+      counts_[found - counts_.begin()].second += rows;
+  }
+  void Subtract(const Signature* signature, int64_t rows) {
+    auto& count = counts_[Find(signature) - counts_.begin()];
+    count.second -= rows;
+    if (count.second > 0) return;
+    count = counts_.back();
+    counts_.pop_back();
+  }
+
+ private:
+  using Counts = std::vector<std::pair<const Signature*, int64_t>>;
+  Counts::const_iterator Find(const Signature* signature) const {
+    return std::find_if(counts_.begin(), counts_.end(), [&](const auto& count) { return count.first == signature; });
+  }
+
+  Counts counts_;  // none is 0
 };
 
 // A servable's way into its lane. Shared by the table and by each of its requests, from when they are submitted.
@@ -72,7 +159,7 @@ struct LaneAccess {
   std::shared_ptr<DeviceQueue> queue;
   std::shared_ptr<Lane> lane;
   BatchPolicy policy;
-  int64_t waiting_rows = 0;  // of this servable; guarded by the queue's lock
+  WaitingRows waiting_rows;  // of this servable's requests; guarded by the queue's lock
 };
 
 }  // namespace tensorgate

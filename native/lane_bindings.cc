@@ -1,5 +1,7 @@
 #include "lane_bindings.h"
 
+#include <algorithm>
+
 #include "queue.h"
 #include "status.h"
 
@@ -21,7 +23,9 @@ BatchPolicy Policy(const Napi::Object& given) {
   policy.is_given = true;
   policy.max_rows = Whole(given, "maxRows");
   policy.max_run_rows = std::max<int64_t>(Whole(given, "maxRunRows"), 1);
-  policy.timeout = std::chrono::microseconds(Whole(given, "timeoutMicros"));
+  // A year is for ever; more than three centuries would be more than a clock can count.
+  policy.timeout = std::min<std::chrono::microseconds>(std::chrono::microseconds(Whole(given, "timeoutMicros")),
+                                                       std::chrono::hours(24 * 365));
   policy.max_waiting_batches = Whole(given, "maxWaitingBatches");
   policy.pads_inner = given.Get("padsInner").ToBoolean();
   policy.splits = given.Get("splits").ToBoolean();

@@ -52,20 +52,17 @@ void RefuseLate(std::vector<std::unique_ptr<Request>>* taken) {
 
 Status Closed() { return {code::kUnavailable, "The server is stopping. Send the request again to another one."}; }
 
+// Whether its rows count for max_enqueued_batches. One that has too many is refused as soon as it is its turn.
+bool CountsRows(const Request& request) {
+  const BatchPolicy& policy = request.access->policy;
+  return policy.is_given && IsBatchCandidate(request) && request.rows <= policy.max_rows;
+}
+
 int64_t BatchesOf(int64_t rows, const BatchPolicy& policy) {
   return (rows + policy.max_run_rows - 1) / policy.max_run_rows;
 }
 
-// When the lane need not wait for a fuller batch any more; the beginning of time where it does not wait at all.
-Clock::time_point ReadyAt(const Lane& lane) {
-  const Request& first = *lane.First();
-  const BatchPolicy& policy = first.access->policy;
-  const bool waits = policy.timeout.count() > 0 && first.access->waiting_rows < policy.max_run_rows;
-  if (!waits || !IsBatchCandidate(first)) return Clock::time_point::min();
-  return lane.Oldest() + policy.timeout;
-}
-
-// Whether a further run of it may begin.
+// Whether a run of what may be taken from it, of which there is some, may begin.
 bool IsOpen(const Lane& lane) {
   if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
   const BatchPool* pool = lane.First()->access->policy.pool.get();
@@ -74,10 +71,10 @@ bool IsOpen(const Lane& lane) {
 
 // Whether what waits is done sooner, all of it, than a worker would be awake for it.
 bool IsWorkForTheLoop(const Lane& lane) {
-  if (lane.waiting > kMostTogether || !IsOpen(lane) || ReadyAt(lane) != Clock::time_point::min()) return false;
-  if (lane.waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{lane.waiting} > kWorthHandingOverMicros)
-    return false;
-  for (const RequestList& list : lane.lists)
+  const size_t waiting = lane.waiting();
+  if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
+  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros) return false;
+  for (const RequestList& list : lane.ready())
     for (const Request* request = list.front(); request; request = request->next)
       if (!IsQuick(*request)) return false;
   return true;
@@ -86,7 +83,11 @@ bool IsWorkForTheLoop(const Lane& lane) {
 // Whether the two, of one lane, may share a run, as far as can be told.
 bool MayJoin(const Request& first, const Request& other) {
   if (other.access != first.access || !IsBatchCandidate(other)) return false;
-  return !first.signature || !other.signature || first.signature == other.signature;
+  if (!first.signature || !other.signature) return true;
+  if (first.signature != other.signature) return false;
+  // Without parameters it is well to take others along: small runs, one after the other, cost less than visits here.
+  const BatchPolicy& policy = first.access->policy;
+  return !policy.is_given || policy.pads_inner || first.shape_key == other.shape_key;
 }
 
 }  // namespace
@@ -147,7 +148,7 @@ std::shared_ptr<LaneAccess> DeviceQueue::OpenLane(const std::string& model, cons
     if (!policy.pool) pools_[pool_name] = policy.pool = std::make_shared<BatchPool>();
     policy.pool->threads = pool_threads;
   }
-  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy)});
+  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy), {}});
 }
 
 // That of the requests before it, if the lane had all workers to itself: a request that is refused for it would not
@@ -165,17 +166,18 @@ DeviceQueue::Obstacle DeviceQueue::FindObstacle(const Request& request) const {
   const Lane& lane = *access.lane;
   const LaneLimits& limits = lane.limits;
   if (closed_) return {Kind::kClosed};
-  if (lane.waiting == 0) return {};
+  if (lane.waiting() == 0) return {};
   const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(request.priority));
-  if (limits.most_waiting > 0 && lane.waiting >= limits.most_waiting)
-    return {Kind::kWaiting, static_cast<int64_t>(lane.waiting), wait};
+  if (limits.most_waiting > 0 && lane.waiting() >= limits.most_waiting)
+    return {Kind::kWaiting, static_cast<int64_t>(lane.waiting()), wait};
   if (limits.longest_wait.count() > 0 && wait > limits.longest_wait.count()) return {Kind::kLongestWait, 0, wait};
   const auto left = request.deadline - request.submitted;  // none if it has passed: it is then dropped as all such
   if (left.count() > 0 && left <= microseconds(wait)) return {Kind::kDeadline, 0, wait};
+  if (!CountsRows(request)) return {};
   const BatchPolicy& policy = access.policy;
-  if (policy.is_given && IsBatchCandidate(request) && request.rows <= policy.max_rows &&
-      BatchesOf(access.waiting_rows + request.rows, policy) > policy.max_waiting_batches)
-    return {Kind::kBatches, BatchesOf(access.waiting_rows, policy), wait};
+  const int64_t rows = access.waiting_rows.Of(request.signature.get());
+  if (rows > 0 && BatchesOf(rows + request.rows, policy) > policy.max_waiting_batches)
+    return {Kind::kBatches, BatchesOf(rows, policy), wait};
   return {};
 }
 
@@ -196,23 +198,32 @@ Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
 }
 
 void DeviceQueue::Enqueue(std::unique_ptr<Request> request) {
-  Lane& lane = *request->access->lane;
-  if (lane.waiting == 0) {
+  LaneAccess& access = *request->access;
+  Lane& lane = *access.lane;
+  Request* added = request.get();
+  active_.reserve(active_.size() + 1);
+  const int64_t counted = CountsRows(*added) ? added->rows : 0;
+  if (counted > 0) access.waiting_rows.Reserve();
+  lane.Push(std::move(request));  // the last step that may fail
+  added->counted_rows = counted;
+  if (counted > 0) access.waiting_rows.Add(added->signature.get(), counted);
+  if (lane.waiting() == 1) {
     active_.push_back(&lane);
     // What it has left unused while it was empty is not saved up for later.
     lane.used_micros = std::max(lane.used_micros, least_used_micros_);
   }
+  by_id_.Add(added);
   waiting_++;
-  request->access->waiting_rows += request->rows;
-  lane.Push(std::move(request));
 }
 
 std::unique_ptr<Request> DeviceQueue::Remove(Request* request) {
   Lane& lane = *request->access->lane;
+  by_id_.Remove(request);
   auto removed = lane.Remove(request);
   waiting_--;
-  removed->access->waiting_rows -= removed->rows;
-  if (lane.waiting == 0) {
+  if (removed->counted_rows > 0)
+    removed->access->waiting_rows.Subtract(removed->signature.get(), removed->counted_rows);
+  if (lane.waiting() == 0) {
     *std::find(active_.begin(), active_.end(), &lane) = active_.back();
     active_.pop_back();
   }
@@ -229,7 +240,7 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
       quick = TakeTogether(active_.front());
       quick_ += quick.size();
     }
-    wake = idle_workers_ > 0 && HasOpenLane();
+    wake = idle_workers_ > 0 && HasWork();
   }
   if (wake) not_empty_.notify_one();
   return quick;
@@ -247,29 +258,29 @@ void DeviceQueue::Leave(Seat* seat) {
     Settle(seat);
     workers_--;
     // What this worker has made room for may be for another to take.
-    wake = idle_workers_ > 0 && HasOpenLane();
+    wake = idle_workers_ > 0 && HasWork();
   }
   if (wake) not_empty_.notify_one();
 }
 
-bool DeviceQueue::HasOpenLane() const {
-  return std::any_of(active_.begin(), active_.end(), [](const Lane* lane) { return IsOpen(*lane); });
+bool DeviceQueue::HasWork() const {
+  return std::any_of(active_.begin(), active_.end(),
+                     [](const Lane* lane) { return lane->has_forming() || IsOpen(*lane); });
 }
 
 bool DeviceQueue::WorthAnother(const Request& taken) const {
-  if (idle_workers_ == 0 || !HasOpenLane()) return false;
+  if (idle_workers_ == 0 || !HasWork()) return false;
+  // Whether this worker is back in time for a batch that is being formed nobody knows.
+  if (std::any_of(active_.begin(), active_.end(), [](const Lane* lane) { return lane->has_forming(); })) return true;
   return ExpectedMicros(taken) * static_cast<uint64_t>(waiting_) > kWorthWakingMicros;
 }
 
-Lane* DeviceQueue::Pick(Clock::time_point* until) const {
+Lane* DeviceQueue::Pick(Clock::time_point* until) {
   Lane* best = nullptr;
   for (Lane* lane : active_) {
-    if ((best && lane->used_micros >= best->used_micros) || !IsOpen(*lane)) continue;
-    const auto ready = ReadyAt(*lane);
-    if (ready == Clock::time_point::min() || ready <= Clock::now())
-      best = lane;
-    else
-      *until = std::min(*until, ready);
+    if (lane->has_forming()) *until = std::min(*until, lane->ReleaseDue(Clock::now()));
+    if (!lane->First() || (best && lane->used_micros >= best->used_micros) || !IsOpen(*lane)) continue;
+    best = lane;
   }
   return best;
 }
@@ -289,30 +300,33 @@ Lane* DeviceQueue::WaitForLane(std::unique_lock<std::mutex>* lock, Clock::time_p
 
 size_t DeviceQueue::BatchLimit(const Lane& lane, const Request& first) const {
   if (!IsBatchCandidate(first)) return 1;
-  if (first.access->policy.is_given) return lane.waiting;
+  if (first.access->policy.is_given) return lane.waiting();
   if (ExpectedMicros(first) == Session::kUnknown) return 1;
   // Runs that take long gain more from an idle worker than from being one.
   if (idle_workers_ == 0 || ExpectedMicros(first) < kWorthWakingMicros) return kMostTogether;
-  return std::min(kMostTogether, lane.waiting / (idle_workers_ + 1) + 1);
+  return std::min(kMostTogether, lane.waiting() / (idle_workers_ + 1) + 1);
 }
 
 std::vector<std::unique_ptr<Request>> DeviceQueue::TakeTogether(Lane* lane) {
   Request& first = *lane->First();
+  const Request* pattern = &first;  // of known signature, as soon as there is one
   const size_t limit = BatchLimit(*lane, first);
   const BatchPolicy& policy = first.access->policy;
+  lane->NoteTurn(first);
   std::vector<std::unique_ptr<Request>> taken;
   taken.push_back(Remove(&first));
   int64_t rows = first.rows;
   size_t looks = 0;
-  for (const RequestList& list : lane->lists) {
+  for (const RequestList& list : lane->ready()) {
     Request* next = nullptr;
     for (Request* request = list.front(); request; request = next) {
       if (taken.size() >= limit || rows >= policy.max_run_rows || looks > kMostLooks) return taken;
       next = request->next;
-      if (!MayJoin(first, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows)) {
+      if (!MayJoin(*pattern, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows)) {
         looks++;
         continue;
       }
+      if (!pattern->signature) pattern = request;
       rows += request->rows;
       taken.push_back(Remove(request));
     }
@@ -325,7 +339,6 @@ void DeviceQueue::Occupy(Seat* seat, const std::vector<std::unique_ptr<Request>>
   LaneAccess& access = *taken[0]->access;
   Lane& lane = *access.lane;
   seat->access = taken[0]->access;
-  seat->requests = taken.size();
   const uint32_t each = lane.runs == 0 ? kFirstGuessMicros : lane.request_micros;
   seat->charged_micros = static_cast<int64_t>(each) * static_cast<int64_t>(taken.size());
   least_used_micros_ = std::max(least_used_micros_, lane.used_micros);
@@ -346,7 +359,7 @@ void DeviceQueue::Settle(Seat* seat) {
   lane.running--;
   if (seat->is_long) long_runs_--;
   if (access.policy.pool) access.policy.pool->running--;
-  if (seat->log.runs() > 0) lane.NoteRun(seat->log.micros, seat->requests);
+  if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
   runs_.Add(seat->log);
   *seat = Seat{};
 }
@@ -371,19 +384,14 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::Take(std::chrono::millisecond
   return taken;
 }
 
-bool DeviceQueue::Cancel(const Lane& lane, const CompletionPort* port, uint32_t id) {
+bool DeviceQueue::Cancel(const CompletionPort* port, uint32_t id) {
   std::unique_ptr<Request> request;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (const RequestList& list : lane.lists) {
-      Request* waiting = list.front();
-      while (waiting && (waiting->id != id || waiting->port.get() != port)) waiting = waiting->next;
-      if (!waiting) continue;
-      request = Remove(waiting);
-      break;
-    }
+    Request* waiting = by_id_.Find(port, id);
+    if (!waiting) return false;
+    request = Remove(waiting);
   }
-  if (!request) return false;
   Refuse(std::move(request), {code::kCancelled, "The request was cancelled while it waited for a worker."});
   return true;
 }
@@ -393,7 +401,7 @@ void DeviceQueue::Close() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     closed_ = true;
-    while (!active_.empty()) refused.push_back(Remove(active_.front()->First()));
+    while (!active_.empty()) refused.push_back(Remove(active_.front()->Any()));
   }
   not_empty_.notify_all();
   for (auto& request : refused) Refuse(std::move(request), Closed());

@@ -13,6 +13,7 @@
 #include "lane.h"
 #include "numbered_table.h"
 #include "request.h"
+#include "request_index.h"
 
 namespace tensorgate {
 
@@ -25,10 +26,9 @@ struct Refusal {
 // What a worker keeps of the lane that it works for, between two visits to the queue.
 struct Seat {
   std::shared_ptr<LaneAccess> access;  // null: nothing to account for
-  size_t requests = 0;
-  int64_t charged_micros = 0;  // what the lane was charged beforehand
-  bool is_long = false;        // whether that is much
-  RunLog log;                  // filled by Execute()
+  int64_t charged_micros = 0;          // what the lane was charged beforehand
+  bool is_long = false;                // whether that is much
+  RunLog log;                          // filled by Execute()
 };
 
 // Process-wide, shared by the environments that submit to it and the workers that serve it. A request leaves it by
@@ -60,9 +60,8 @@ class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
   // has done since its last visit.
   std::vector<std::unique_ptr<Request>> Take(std::chrono::milliseconds idle, Seat* seat);
 
-  // Drops the request of that port and number if it still waits in the lane (it completes as CANCELLED). False if it is
-  // gone.
-  bool Cancel(const Lane& lane, const CompletionPort* port, uint32_t id);
+  // Drops the request of that port and number if it still waits (it completes as CANCELLED). False if it is gone.
+  bool Cancel(const CompletionPort* port, uint32_t id);
 
   // Refuses what waits and what comes; wakes all workers, whose Take() returns nothing at once from now on.
   void Close();
@@ -85,10 +84,12 @@ class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
   int64_t ExpectedWaitMicros(const Lane& lane, size_t before) const;
   void Enqueue(std::unique_ptr<Request> request);
   std::unique_ptr<Request> Remove(Request* request);
-  // The lane to take from; null if there is none. Lowers `until` to when one that waits for a fuller batch is due.
-  Lane* Pick(Clock::time_point* until) const;
+  // The lane to take from; null if there is none. Lowers `until` to when the next one that waits for a fuller batch is
+  // due.
+  Lane* Pick(Clock::time_point* until);
   Lane* WaitForLane(std::unique_lock<std::mutex>* lock, Clock::time_point give_up);
-  bool HasOpenLane() const;
+  // Whether an idle worker would find something to take, or a batch being formed whose time it must watch.
+  bool HasWork() const;
   // How many requests to take at once if `first` is the first.
   size_t BatchLimit(const Lane& lane, const Request& first) const;
   std::vector<std::unique_ptr<Request>> TakeTogether(Lane* lane);
@@ -101,6 +102,7 @@ class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
   std::condition_variable not_empty_;
   std::unordered_map<std::string, std::weak_ptr<Lane>> lanes_;  // by model
   std::unordered_map<std::string, std::weak_ptr<BatchPool>> pools_;
+  RequestIndex by_id_;             // all that wait
   std::vector<Lane*> active_;      // lanes in which a request waits: it keeps its lane alive
   int64_t least_used_micros_ = 0;  // what the lane that was served last had used by then
   size_t waiting_ = 0;

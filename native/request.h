@@ -16,6 +16,7 @@
 namespace tensorgate {
 
 class CompletionPort;
+class RequestList;
 struct LaneAccess;
 using Clock = std::chrono::steady_clock;
 
@@ -35,9 +36,10 @@ struct Request {
   size_t priority = 1;
 
   std::shared_ptr<Session> session;
-  size_t body_bytes = 0;  // as it came over the wire
-  size_t work_size = 0;   // what its time grows with: elements of its inputs, or bytes of JSON; at least 1
-  int64_t rows = 1;       // first dimension of its first input; 1 where that is not known before it has run
+  size_t body_bytes = 0;   // as it came over the wire
+  size_t work_size = 0;    // what its time grows with: elements of its inputs, or bytes of JSON; at least 1
+  int64_t rows = 1;        // first dimension of its first input; 1 where that is not known before it has run
+  uint64_t shape_key = 0;  // equal for requests whose inputs differ in no dimension but the first; 0 for JSON
 
   // What came over the wire: inputs in the signature's order, those in `encoded` not decoded yet …
   std::vector<EncodedInput> encoded;
@@ -61,9 +63,12 @@ struct Request {
   double decode_micros = 0;
   double format_micros = 0;
 
-  // Its neighbours in the lane where it waits.
+  int64_t counted_rows = 0;  // of its own in LaneAccess::waiting_rows, while it waits
+  // The list that it waits in, and its neighbours there.
+  RequestList* list = nullptr;
   Request* previous = nullptr;
   Request* next = nullptr;
+  Request* next_by_id = nullptr;  // see RequestIndex
 };
 
 // How long the request is expected to keep its worker; the most there is where that cannot be told.

@@ -100,7 +100,7 @@ napi_value Cancel(napi_env env, napi_callback_info info) {
   const auto port = EnvData::Of(env)->port;
   const auto id = static_cast<uint32_t>(arguments.Int(1));
   napi_value result;
-  napi_get_boolean(env, access && access->queue->Cancel(*access->lane, port.get(), id), &result);
+  napi_get_boolean(env, access && access->queue->Cancel(port.get(), id), &result);
   return result;
 }
 

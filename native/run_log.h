@@ -14,7 +14,9 @@ struct RunLog {
   // Runs of up to 1, 2, 4 … 1024 rows, and of more.
   static constexpr size_t kSizes = 12;
 
-  int64_t micros = 0;  // of a worker, decoding and formatting included
+  int64_t micros = 0;      // of a worker, decoding and formatting included
+  int64_t run_micros = 0;  // of these, for requests that were run; the others were refused when they were decoded
+  uint64_t requests = 0;   // that were run
   uint64_t rows = 0;
   std::array<uint64_t, kSizes> runs_by_rows{};
 
@@ -30,6 +32,8 @@ struct RunLog {
   }
   void Add(const RunLog& other) {
     micros += other.micros;
+    run_micros += other.run_micros;
+    requests += other.requests;
     rows += other.rows;
     for (size_t i = 0; i < kSizes; i++) runs_by_rows[i] += other.runs_by_rows[i];
   }

@@ -1,8 +1,11 @@
-/** Builds and runs C++ that needs neither Node nor TensorFlow's libraries: the codec's tests and fuzzers, by plain CMake. */
+/** Builds and runs C++ that needs neither Node nor TensorFlow's libraries: native tests and fuzzers, by plain CMake. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findLibtensorflow } from './libtensorflow/find.mjs';
 import { ROOT } from './sources.mjs';
+
+/** Programs of `test/native/`. */
+export const NATIVE_TESTS = ['json_tensor_test', 'batching_test'];
 
 /** @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env] */
 export function run(command, args, env = process.env) {

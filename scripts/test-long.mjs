@@ -1,11 +1,11 @@
 /**
- * What `npm run test:long` adds to `npm test`: the codec's tests, the integration tests and those of gRPC on builds with AddressSanitizer
+ * What `npm run test:long` adds to `npm test`: the native tests, the integration tests and those of gRPC on builds with AddressSanitizer
  * and UndefinedBehaviorSanitizer, and the fuzzers for FUZZ_SECONDS each (default 600; libFuzzer needs Clang).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildTarget, includeDirectory, run } from './native-build.mjs';
+import { buildTarget, includeDirectory, NATIVE_TESTS, run } from './native-build.mjs';
 import { ROOT } from './sources.mjs';
 
 const SANITIZE = 'address,undefined';
@@ -13,14 +13,27 @@ const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 600);
 
 /** Runs all of it; the exit status of the first step that failed, 0 if none did. */
 export function runLong() {
-  return [sanitizedCodecTests, sanitizedIntegration, fuzzDecoders, fuzzJson].reduce(
+  return [sanitizedNativeTests, testForRaces, sanitizedIntegration, fuzzDecoders, fuzzJson].reduce(
     (status, step) => status || step(),
     0,
   );
 }
 
-function sanitizedCodecTests() {
-  const program = buildTarget('json_tensor_test', 'asan-tests', ['NATIVE_TESTS=ON', `SANITIZE=${SANITIZE}`]);
+function sanitizedNativeTests() {
+  return NATIVE_TESTS.reduce(
+    (status, name) => status || runSanitized(name, 'asan-tests', SANITIZE),
+    0,
+  );
+}
+
+/** The only one of them with threads. */
+function testForRaces() {
+  return runSanitized('batching_test', 'tsan-tests', 'thread');
+}
+
+/** @param {string} name @param {string} folder @param {string} sanitizers */
+function runSanitized(name, folder, sanitizers) {
+  const program = buildTarget(name, folder, ['NATIVE_TESTS=ON', `SANITIZE=${sanitizers}`]);
   return program === undefined ? 1 : run(program, []);
 }
 

@@ -1,7 +1,7 @@
 /**
  * `npm test`: every test, one kind after the other, and a count at the end. The compiled tests are in dist/test.
  *
- *   npm test                       the codec's native tests; unit, fuzzing (short), integration, conformance
+ *   npm test                       the native tests; unit, fuzzing (short), integration, conformance
  *   npm test -- unit grpc          only files whose path contains one of the words
  *   npm run test:long              the same, then all of it that touches the addon on a build with ASan and UBSan, the
  *                                  native tests, and the fuzzers for ten minutes each
@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildTarget, run } from './native-build.mjs';
+import { buildTarget, NATIVE_TESTS, run } from './native-build.mjs';
 import { ROOT } from './sources.mjs';
 
 const KINDS = ['unit', 'fuzzing', 'integration', 'conformance'];
@@ -37,10 +37,12 @@ function runTests(files) {
   });
 }
 
-/** The C++ codec's own tests; their last line counts them. */
+/** The tests in C++; the last line of each program counts them. */
 function runNativeTests() {
-  const program = buildTarget('json_tensor_test', 'native-tests', ['NATIVE_TESTS=ON']);
-  return program === undefined ? 1 : run(program, []);
+  return NATIVE_TESTS.reduce((status, name) => {
+    const program = buildTarget(name, 'native-tests', ['NATIVE_TESTS=ON']);
+    return status || (program === undefined ? 1 : run(program, []));
+  }, 0);
 }
 
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));

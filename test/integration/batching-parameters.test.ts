@@ -126,6 +126,61 @@ describe('batch_timeout_micros', { timeout: 60_000 }, () => {
       assert.deepEqual(await rowsSeen(model, [rows(2), rows(1), rows(1)]), [[2, 2], [2], [2]]);
     });
   });
+
+  it('fills each batch with requests of one signature and shape, and lets none wait for the batch of another', async () => {
+    await withParameters('max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }', async (model) => {
+      const word = rowsSeen(model, [words([['a']])]);
+      const wide = rowsSeen(model, [rows(1, 2)]);
+      assert.deepEqual(await rowsSeen(model, [rows(3), rows(1)]), [[4, 4, 4], [4]]);
+      assert.deepEqual(await rowsSeen(model, [rows(3, 2)]), [[4, 4, 4]]);
+      assert.deepEqual(await wide, [[4]]);
+      assert.deepEqual(await rowsSeen(model, [words([['b'], ['c'], ['d']])]), [[4, 4, 4]]);
+      assert.deepEqual(await word, [[4]]);
+    });
+  });
+
+  it('does not hold back requests that no batch is waited for with', async () => {
+    const batchPolicy = policy('max_batch_size { value: 2 } batch_timeout_micros { value: 600000000 }');
+    const models = [
+      { model: 'multi_io', batchPolicy },
+      { model: 'multi_io', version: 2n },
+    ];
+    await withModels(models, async ([waits, doesNot]) => {
+      const inputs = [
+        { name: 'a', dtype: DataType.FLOAT, shape: [1, 3], bytes: floats(1, 2, 3) },
+        { name: 'b', dtype: DataType.INT32, shape: [1], bytes: Buffer.from([3, 0, 0, 0]) },
+        { name: 'flag', dtype: DataType.BOOL, shape: [1], bytes: Uint8Array.of(1) },
+      ];
+      const first = run(waits as SavedModel, testRequest(inputs));
+      const scalars = [
+        { name: 'a', dtype: DataType.FLOAT, shape: [], bytes: floats(2) },
+        { name: 'n', dtype: DataType.INT32, shape: [], bytes: Buffer.from([3, 0, 0, 0]) },
+      ];
+      await run(waits as SavedModel, testRequest(scalars, { signatureName: 'scalar' }));
+      await run(doesNot as SavedModel, testRequest(inputs));
+      await Promise.all([first, run(waits as SavedModel, testRequest(inputs))]);
+    });
+  });
+
+  it('lets a request go whose deadline passes meanwhile, and does not count its rows any more', async () => {
+    await withParameters('max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }', async (model, pool) => {
+      const late = { ...rows(3), deadlineMillis: Date.now() + 30 };
+      await assert.rejects(run(model, late), { code: Code.DEADLINE_EXCEEDED });
+      assert.equal(binding.queueStats(pool.queue).waiting, 0);
+      const first = rowsSeen(model, [rows(1)]);
+      assert.deepEqual(await rowsSeen(model, [rows(3)]), [[4, 4, 4]]);
+      assert.deepEqual(await first, [[4]]);
+    });
+  });
+
+  it('ends with the queue', async () => {
+    await withParameters('max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }', async (model, pool) => {
+      const waiting = assert.rejects(run(model, rows(1)), { code: Code.UNAVAILABLE });
+      await sleep(20);
+      await pool.close();
+      await waiting;
+    });
+  });
 });
 
 describe('max_enqueued_batches', { timeout: 60_000 }, () => {
@@ -144,6 +199,37 @@ describe('max_enqueued_batches', { timeout: 60_000 }, () => {
       });
       await Promise.all([running, waiting]);
       await run(model, rows(1));
+    });
+  });
+});
+
+describe('max_enqueued_batches of several signatures', { timeout: 60_000 }, () => {
+  const refused = { code: Code.UNAVAILABLE, message: /max_enqueued_batches is 2$/ };
+
+  /** While the only worker is busy with another model. */
+  const withBusyWorker = (fn: (model: SavedModel) => Promise<unknown>) => {
+    const batchPolicy = policy('max_batch_size { value: 2 } max_enqueued_batches { value: 2 }');
+    return withModels([{ model: 'batch_shape', batchPolicy }, { model: 'slow' }], async ([model, other], pool) => {
+      const running = other?.predict(slow(200), copyOutputs);
+      while (binding.queueStats(pool.queue).taken === 0) await sleep(1);
+      await Promise.all([running, fn(model as SavedModel)]);
+    });
+  };
+
+  it('counts those of each signature for themselves', async () => {
+    await withBusyWorker(async (model) => {
+      const waiting = [rows(2), rows(2), words([['a'], ['b']]), words([['c']])].map((request) => run(model, request));
+      await assert.rejects(run(model, rows(1)), refused);
+      waiting.push(run(model, words([['d']])));
+      await assert.rejects(run(model, words([['e']])), refused);
+      await Promise.all(waiting);
+    });
+  });
+
+  it('does not count what has too many rows to be run at all', async () => {
+    await withBusyWorker(async (model) => {
+      const huge = assert.rejects(run(model, rows(1000)), { code: Code.INVALID_ARGUMENT, message: /^Task size 1000/ });
+      await Promise.all([huge, run(model, rows(2)), run(model, rows(2))]);
     });
   });
 });

@@ -6,7 +6,7 @@ import { Code, ServingError } from '../../src/errors.js';
 import { binding } from '../../src/native/binding.js';
 import type { SavedModel } from '../../src/servables/saved-model.js';
 import { DataType } from '../../src/tensor/dtype.js';
-import { Priority } from '../../src/tensor/predict-request.js';
+import { Cancellation, Priority } from '../../src/tensor/predict-request.js';
 import type { LaneLimits } from '../../src/workers/lane.js';
 import type { WorkerPool } from '../../src/workers/pool.js';
 import {
@@ -86,6 +86,37 @@ describe('the lane of a model', { timeout: 120_000 }, () => {
         running,
       ]);
       assert.deepEqual(order, ['high 1', 'high 2', 'normal 1', 'normal 2', 'low 1', 'low 2']);
+    });
+  });
+
+  it('serves requests of low priority, too, while those of a higher one never end', async () => {
+    await withModels([slowModel()], async ([model], pool) => {
+      assert.ok(model);
+      const { running } = await occupy(model, pool, 100);
+      const order: string[] = [];
+      const request = (name: string, priority: Priority) =>
+        slow(model, 0, { priority }).then(() => void order.push(name));
+      const low = request('low', Priority.LOW);
+      const normal = request('normal', Priority.NORMAL);
+      await Promise.all([low, normal, running, ...Array.from({ length: 100 }, () => request('high', Priority.HIGH))]);
+      // One turn in 17 is for whoever has waited longest.
+      assert.deepEqual([order.indexOf('low'), order.indexOf('normal')], [16, 33]);
+    });
+  });
+
+  it('is left by thousands of requests at once, whichever of them goes first', async () => {
+    await withModels([slowModel()], async ([model], pool) => {
+      assert.ok(model);
+      const { running } = await occupy(model, pool, 300);
+      const requests = Array.from({ length: 2000 }, () => {
+        const cancellation = new Cancellation();
+        return { cancellation, outcome: slow(model, 60_000, { cancellation }).catch(({ code }) => code) };
+      });
+      for (const { cancellation } of requests.toReversed()) cancellation.cancel();
+      for (const { outcome } of requests) assert.equal(await outcome, Code.CANCELLED);
+      assert.equal(binding.queueStats(pool.queue).waiting, 0);
+      await running;
+      await slow(model, 1);
     });
   });
 

@@ -154,6 +154,19 @@ describe('a quick request', LIMIT, () => {
     });
   });
 
+  it('is seen to at once though it was made by the answer to another one', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      await runSingly(model, x(1), 20);
+      const before = quickRuns(pool);
+      // Workers look for themselves after 200 ms at the latest, which is what every third request waited for.
+      const start = performance.now();
+      for (let i = 0; i < 100; i++) await runOne(model, testRequest([x(1)]));
+      const millis = performance.now() - start;
+      assert.ok(quickRuns(pool) > before);
+      assert.ok(millis < 3000, `100 requests one after the other took ${millis} ms`);
+    });
+  });
+
   it('fails as it does on a worker', async () => {
     await withModel('half_plus_two', async (model, pool) => {
       await runSingly(model, x(1), 20);

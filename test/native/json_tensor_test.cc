@@ -12,23 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "check.h"
 #include "codec/number_text.h"
 
 namespace tensorgate {
 namespace {
-
-int passed = 0, failed = 0;
-
-void Check(bool holds, const char* sentence, int line, const std::string& seen) {
-  if (holds) {
-    passed++;
-    return;
-  }
-  failed++;
-  std::printf("line %d: NOT %s\n  seen: %s\n", line, sentence, seen.c_str());
-}
-
-#define CHECK(sentence, condition, seen) Check((condition), sentence, __LINE__, (seen))
 
 using Inputs = std::vector<JsonInput>;
 using Dims = std::vector<int64_t>;
@@ -560,6 +548,5 @@ int main() {
   TestRowReplies();
   TestColumnReplies();
   TestNumberText();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return Conclude();
 }
