@@ -119,7 +119,7 @@ export class RequestRecorder {
   /** A request comes in with a body of so many bytes; succeed() or fail() follows, once. */
   begin(requestBytes: number, nowMillis = performance.now()): void {
     this.begun += 1;
-    this.lastMillis = nowMillis;
+    this.lastMillis = Math.max(this.lastMillis, nowMillis);
     this.requestBytes += requestBytes;
   }
 
@@ -224,9 +224,16 @@ export class RequestMetrics {
 
   /** A request to run something failed before its version was known: no such model, or a body that says nothing. */
   countRefused(source: RequestSource, model: string, code: Code): void {
+    if (source.door === 'warmup') return;
+    this.countTurnedAway(source, code);
+    // What MultiInference counts over gRPC, TensorFlow Serving does not.
+    if (source.door !== 'graphpipe' && source.api !== 'MultiInference') this.countOther(model, code);
+  }
+
+  /** A request that TensorFlow Serving's methods would not see, and its request_count not tell: no message, or one too many. */
+  countTurnedAway(source: RequestSource, code: Code): void {
     this.#refused[source.index] ??= new CodeCounts();
     this.#refused[source.index]?.count(code);
-    if (source.door !== 'graphpipe') this.countOther(model, code);
   }
 
   /** A request over REST that runs no model: status, metadata, or none of its routes. Counts in request_count alone. */

@@ -128,6 +128,16 @@ describe('RequestMetrics', () => {
     ]);
   });
 
+  it('tells when the last request began, also where one that began before it is known later', () => {
+    const requests = new RequestMetrics();
+    const [holder, recorder] = [requests.recorder('m', 1n, '', REST), requests.recorder('m', 1n, 's', REST)];
+    holder.hold();
+    recorder.begin(1, 2000);
+    recorder.takeOver(holder, 1, 1000);
+    assert.equal(recorder.lastMillis, 2000);
+    assert.deepEqual([holder.inFlight, recorder.inFlight], [0, 2]);
+  });
+
   it('does not grow with the names that clients make up', () => {
     const requests = new RequestMetrics();
     for (let i = 0; i < 1000; i++) requests.countRefused(GRPC, `made-up-${i}`, Code.NOT_FOUND);
