@@ -180,7 +180,7 @@ export class RequestRecorder {
   }
 }
 
-/** Names that clients made up are kept apart up to this many; the rest are counted under the empty name. */
+/** Names that clients may have made up are kept apart up to this many; the rest are counted under the empty name. */
 const MOST_UNKNOWN_NAMES = 100;
 
 /** The pool's name where BatchingParameters give none. */
@@ -240,11 +240,17 @@ export class RequestMetrics {
   countOther(model: string, code: Code): void {
     let counts = this.#others.get(model);
     if (counts === undefined) {
-      const name = this.#others.size < MOST_UNKNOWN_NAMES ? model : '';
+      const name = this.#others.size < MOST_UNKNOWN_NAMES || this.#isServed(model) ? model : '';
       counts = this.#others.get(name) ?? new CodeCounts();
       this.#others.set(name, counts);
     }
     counts.count(code);
+  }
+
+  /** Whether requests have come to a version of that model which is there. */
+  #isServed(model: string): boolean {
+    for (const recorder of this.#recorders) if (recorder.model === model) return true;
+    return false;
   }
 
   /** tf.Examples of a Classify, Regress or MultiInference; of the latter only their total is told, as in TF Serving. */

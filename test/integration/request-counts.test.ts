@@ -189,12 +189,23 @@ describe('A request that fails before it is run', LIMIT, () => {
     }));
 });
 
+interface Duration {
+  readonly count: number;
+  readonly ns: number;
+}
+
 interface Stats {
+  readonly name: string;
+  readonly version: string;
+  readonly signature_name?: string;
   readonly last_inference: number;
   readonly inference_count: number;
   readonly execution_count: number;
-  readonly inference_stats: Readonly<Record<string, { readonly count: number; readonly ns: number }>>;
-  readonly batch_stats: readonly { readonly batch_size: number; readonly compute_infer: { readonly count: number } }[];
+  readonly inference_stats: Readonly<Record<string, Duration>>;
+  readonly batch_stats: readonly ({ readonly batch_size: number } & Readonly<
+    Record<'compute_input' | 'compute_infer' | 'compute_output', Duration>
+  >)[];
+  readonly signature_stats: readonly Stats[];
 }
 
 async function statsOf({ ports }: TestServer, model: string): Promise<Stats> {
@@ -259,6 +270,36 @@ describe('Requests that end badly after they were queued', LIMIT, () => {
             ['fail', fail, 50e6, elapsed],
           ] as const)
             assert.ok(ns > least && ns < most, `${what} ${ns}`);
+          // No run was shared: what requests had of them is what they took, and Prometheus says the same in seconds and µs.
+          const parts = ['compute_input', 'compute_infer', 'compute_output'] as const;
+          for (const part of parts) {
+            const ofBatches = stats.batch_stats.reduce((sum, batch) => sum + batch[part].ns, 0);
+            assert.ok(Math.abs(ofBatches - (stats.inference_stats[part]?.ns ?? Number.NaN)) <= 3, part);
+            assert.deepEqual(
+              stats.batch_stats.map((batch) => batch[part].count),
+              [2, 1],
+            );
+          }
+          const { signature_name, ...ofSignature } = stats.signature_stats[0] as Stats;
+          const { name, version, signature_stats, ...ofModel } = stats;
+          assert.deepEqual(
+            [name, version, signature_name, signature_stats.length],
+            ['slow', '1', 'serving_default', 1],
+          );
+          assert.deepEqual(ofSignature, ofModel);
+          for (const [family, labels, nanos, ns] of [
+            ['tensorgate_request_duration_seconds_sum', { model: 'slow' }, 1e9, success?.ns],
+            ['tensorgate_queue_duration_seconds_sum', { model: 'slow' }, 1e9, queue?.ns],
+            ['tensorgate_run_duration_seconds_sum', { model: 'slow' }, 1e9, compute_infer?.ns],
+            ['tensorgate_decode_seconds_total', { model: 'slow' }, 1e9, stats.inference_stats.compute_input?.ns],
+            ['tensorgate_format_seconds_total', { model: 'slow' }, 1e9, stats.inference_stats.compute_output?.ns],
+            [':tensorflow:serving:request_latency_sum', { model_name: 'slow' }, 1e3, success?.ns],
+            [':tensorflow:serving:runtime_latency_sum', { model_name: 'slow' }, 1e3, compute_infer?.ns],
+            [':tensorflow:core:graph_run_time_usecs', {}, 1e3, compute_infer?.ns],
+          ] as const) {
+            const told = sumOf(samples, family, labels) * nanos;
+            assert.ok(Math.abs(told - (ns ?? Number.NaN)) <= 1000, `${family} ${told} ${ns}`);
+          }
           const codes = ['OK', 'DEADLINE_EXCEEDED', 'CANCELLED', 'RESOURCE_EXHAUSTED', 'INVALID_ARGUMENT'];
           assert.deepEqual(
             codes.map((status) => sumOf(samples, ':tensorflow:serving:request_count', { model_name: 'slow', status })),

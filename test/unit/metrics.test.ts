@@ -147,6 +147,14 @@ describe('RequestMetrics', () => {
     assert.equal(linesOf(requests, 'tensorgate_request_errors_total').length, 1);
   });
 
+  it('keeps the names of models that are served apart from them', () => {
+    const requests = new RequestMetrics();
+    for (let i = 0; i < 1000; i++) requests.countRefused(GRPC, `made-up-${i}`, Code.NOT_FOUND);
+    requests.recorder('m', 1n, 's', REST);
+    requests.countOther('m', Code.OK);
+    assert.ok(linesOf(requests, ':tensorflow:serving:request_count{model_name="m",status="OK"} 1').length === 1);
+  });
+
   it('request_example_counts has buckets 2^n, 15; MultiInference counts in request_example_count_total alone', () => {
     const requests = new RequestMetrics();
     requests.countExamples('m', 7, requestSource('warmup', 'Classify'));
