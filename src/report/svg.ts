@@ -27,7 +27,7 @@ export interface PointPlot {
 }
 
 const SIZE = { width: 640, height: 320, left: 70, right: 170, top: 34, bottom: 34 };
-const COLOURS = ['#1565c0', '#2e7d32', '#ef6c00', '#c62828', '#6a1b9a', '#00838f', '#5d4037', '#455a64', '#ad1457'];
+const COLOURS = ['#1565c0', '#2e7d32', '#ef6c00', '#c62828', '#6a1b9a', '#00acc1', '#9e9d24', '#212121', '#ec407a'];
 /** From the plot's right edge to the names of the series, and what a character of theirs takes. */
 const [LEGEND_OFFSET, CHARACTER_WIDTH] = [32, 6.5];
 

@@ -1,6 +1,7 @@
 /** The results as one HTML file that needs no other. */
 import { escapeMarkup, pointPlot } from '../report/svg.js';
 import { type Choice, COLUMNS, choices, rowsOf, type TuneResult } from './report.js';
+import { letterOf } from './text-plot.js';
 
 const STYLE = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 8px; border-bottom: 1px solid #ddd }
@@ -32,8 +33,8 @@ function formatChoice({ title, reason, copy }: Choice): string {
 type LevelOf = TuneResult['measured'][number]['levels'][number];
 
 function plot({ measured }: TuneResult, title: string, micros: (level: LevelOf) => number): string {
-  const series = measured.map(({ settings: { name }, levels }) => ({
-    name,
+  const series = measured.map(({ settings: { name }, levels }, i) => ({
+    name: `${letterOf(i)}  ${name}`,
     points: levels.map((level) => ({ x: level.answersPerSecond, y: micros(level) / 1000 })),
   }));
   return pointPlot({ title, unit: 'ms by answers/s', series });
