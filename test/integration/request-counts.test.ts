@@ -11,6 +11,7 @@ import { ClassificationRequest, type Input, MultiInferenceRequest, RegressionReq
 import { CLASSIFY_METHOD } from '../../src/tensor/inference.js';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { createGrpcClient, withDoorClients } from '../support/door-clients.js';
+import { field } from '../support/grpc-requests.js';
 import { configText } from '../support/model-config.js';
 import { modelPath, withTempDir } from '../support/models.js';
 import { type TestServer, withServer } from '../support/with-server.js';
@@ -315,6 +316,48 @@ describe('Requests that end badly after they were queued', LIMIT, () => {
         }
       },
     ));
+});
+
+describe('Requests of which one fails the run that it shares', LIMIT, () => {
+  it('count each for itself, and runs that ended well alone, each once', () =>
+    withModels(['examples'], ['--synthetic_warmup=false'], async (server) => {
+      const grpc = createGrpcClient(server.ports.grpc);
+      /** ModelSpec {name, signature_name} and Input {example_list {examples}}. */
+      const regress = (example: number[]) =>
+        Buffer.concat([
+          field(1, field(1, Buffer.from('examples')), field(3, Buffer.from('regress'))),
+          field(2, field(1, field(1, example))),
+        ]);
+      try {
+        await grpc.call(`${SERVICE}/Regress`, regress([]));
+        const calls = Array.from({ length: 80 }, (_, i) =>
+          grpc.call(`${SERVICE}/Regress`, regress(i % 20 === 7 ? [0xff] : [])),
+        );
+        const good = (await Promise.allSettled(calls)).filter(({ status }) => status === 'fulfilled').length;
+        assert.equal(good, 76);
+        const [stats, samples] = [await statsOf(server, 'examples'), await scrape(server)];
+        assert.deepEqual([stats.inference_stats.success?.count, stats.inference_stats.fail?.count], [77, 4]);
+        assert.equal(stats.inference_count, 77);
+        const batches = stats.batch_stats.map(
+          ({ batch_size, compute_infer }) => [batch_size, compute_infer.count] as const,
+        );
+        assert.equal(
+          batches.reduce((sum, [rows, runs]) => sum + rows * runs, 0),
+          77,
+        );
+        assert.equal(
+          batches.reduce((sum, [, runs]) => sum + runs, 0),
+          stats.execution_count,
+        );
+        assert.equal(sumOf(samples, ':tensorflow:core:graph_runs', {}), stats.execution_count);
+        const all = sumOf(samples, ':tensorflow:serving:batching_session:wrapped_run_count', {});
+        assert.ok(all >= stats.execution_count + 4, `${all} runs`);
+        const count = (status: string) => sumOf(samples, ':tensorflow:serving:request_count', { status });
+        assert.deepEqual([count('OK'), count('INVALID_ARGUMENT')], [77, 4]);
+      } finally {
+        grpc.close();
+      }
+    }));
 });
 
 describe('A scrape', LIMIT, () => {
