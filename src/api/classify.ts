@@ -7,7 +7,7 @@ import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor
 import type { ApiOptions, Claims } from './api.js';
 import { exampleTensor } from './example-tensor.js';
 import { readClassification, readRegression } from './inference-results.js';
-import { acquireCounted } from './predict.js';
+import { acquireCounted, prepareCounted } from './predict.js';
 import { CLASSES, checkClassifySignature, checkRegressSignature, INPUTS, SCORES } from './signature-checks.js';
 
 /** Api.classify. */
@@ -56,9 +56,11 @@ async function runOnExamples<R>(
 ): Promise<R & Answerer> {
   const handle = acquireCounted(manager, request.modelSpec, source);
   try {
-    const { wanted, read } = prepare(signatureOf(handle.servable, request.signatureName));
-    const { input, body, exampleCount } = exampleTensor(request.input, INPUTS);
-    const run = predictRequest(request, { inputs: [input], body, outputFilter: wanted });
+    const { run, read, exampleCount } = prepareCounted(handle.servable, source, () => {
+      const { wanted, read } = prepare(signatureOf(handle.servable, request.signatureName));
+      const { input, body, exampleCount } = exampleTensor(request.input, INPUTS);
+      return { run: predictRequest(request, { inputs: [input], body, outputFilter: wanted }), read, exampleCount };
+    });
     metrics.requests.countExamples(handle.id.name, exampleCount, source);
     const answer = (outputs: Outputs) => ({
       ...read(outputs, exampleCount),

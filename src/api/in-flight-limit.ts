@@ -1,14 +1,18 @@
-import { resourceExhausted } from '../errors.js';
+import { Code, resourceExhausted } from '../errors.js';
+import { type ApiLabel, metrics, requestSource } from '../metrics/metrics.js';
 import type { Api } from './api.js';
 
 /**
  * The same Api, of which at most `most` requests are worked on at a time; further ones are refused at once with
- * RESOURCE_EXHAUSTED, as TensorFlow Serving's thread quota does (--grpc_max_threads).
+ * RESOURCE_EXHAUSTED, as TensorFlow Serving's thread quota does (--grpc_max_threads), and counted as gRPC's.
  */
 export function limitInFlight(api: Api, most: number): Api {
   let inFlight = 0;
-  const limited = async <T>(run: () => Promise<T>): Promise<T> => {
-    if (inFlight >= most) throw tooMany(most);
+  const limited = async <T>(method: ApiLabel, run: () => Promise<T>): Promise<T> => {
+    if (inFlight >= most) {
+      metrics.requests.countTurnedAway(requestSource('grpc', method), Code.RESOURCE_EXHAUSTED);
+      throw tooMany(most);
+    }
     inFlight += 1;
     try {
       return await run();
@@ -18,10 +22,10 @@ export function limitInFlight(api: Api, most: number): Api {
   };
   return {
     ...api,
-    predict: (request, encode) => limited(() => api.predict(request, encode)),
-    classify: (request) => limited(() => api.classify(request)),
-    regress: (request) => limited(() => api.regress(request)),
-    multiInference: (request) => limited(() => api.multiInference(request)),
+    predict: (request, encode) => limited('Predict', () => api.predict(request, encode)),
+    classify: (request) => limited('Classify', () => api.classify(request)),
+    regress: (request) => limited('Regress', () => api.regress(request)),
+    multiInference: (request) => limited('MultiInference', () => api.multiInference(request)),
   };
 }
 

@@ -9,11 +9,11 @@ import {
   type MultiInferenceRequest,
   REGRESS_METHOD,
 } from '../tensor/inference.js';
-import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor/predict-request.js';
+import { type ModelSpec, OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor/predict-request.js';
 import type { ApiOptions, Claims } from './api.js';
 import { exampleTensor } from './example-tensor.js';
 import { readClassification, readRegression } from './inference-results.js';
-import { acquireCounted } from './predict.js';
+import { acquireCounted, prepareCounted } from './predict.js';
 import { CLASSES, checkClassifySignature, checkRegressSignature, OUTPUTS, SCORES } from './signature-checks.js';
 
 /**
@@ -27,32 +27,44 @@ export async function multiInference(
   source: RequestSource,
 ): Promise<InferenceResult[]> {
   const modelSpec = request.tasks[0]?.modelSpec;
-  if (modelSpec === undefined || modelSpec.name === '') throw invalidArgument('ModelSpec has no name specified.');
+  if (modelSpec === undefined || modelSpec.name === '') {
+    metrics.requests.countRefused(source, '', Code.INVALID_ARGUMENT);
+    throw invalidArgument('ModelSpec has no name specified.');
+  }
   const handle = acquireCounted(manager, modelSpec, source);
   try {
-    const tasks = prepareTasks(request.tasks, handle.servable, options);
-    const { input, body, exampleCount } = exampleTensor(request.input, commonInput(tasks));
-    const outputFilter = [...new Set(tasks.flatMap(({ tensors }) => [...tensors.values()]))].sort();
-    const { deadlineMillis, cancellation, priority } = request;
-    const run: TensorPredictRequest = {
-      kind: 'tensors',
-      modelSpec,
-      signatureName: '',
-      allowGraphTensors: true,
-      inputs: [input],
-      body,
-      outputFilter,
-      outputFormat: OutputFormat.RAW,
-      deadlineMillis,
-      cancellation,
-      priority,
-    };
+    const { tasks, run, exampleCount } = prepareCounted(handle.servable, source, () => {
+      const tasks = prepareTasks(request.tasks, handle.servable, options);
+      return { tasks, ...prepareRun(request, modelSpec, tasks) };
+    });
     metrics.requests.countExamples(handle.id.name, exampleCount, source);
     const answer = (outputs: Outputs) => tasks.map((task) => readResult(outputs, task, exampleCount));
     return await handle.servable.predict(run, answer, source);
   } finally {
     handle.release();
   }
+}
+
+function prepareRun(
+  { input: examples, deadlineMillis, cancellation, priority }: MultiInferenceRequest,
+  modelSpec: ModelSpec,
+  tasks: readonly PreparedTask[],
+): { readonly run: TensorPredictRequest; readonly exampleCount: number } {
+  const { input, body, exampleCount } = exampleTensor(examples, commonInput(tasks));
+  const run: TensorPredictRequest = {
+    kind: 'tensors',
+    modelSpec,
+    signatureName: '',
+    allowGraphTensors: true,
+    inputs: [input],
+    body,
+    outputFilter: [...new Set(tasks.flatMap(({ tensors }) => [...tensors.values()]))].sort(),
+    outputFormat: OutputFormat.RAW,
+    deadlineMillis,
+    cancellation,
+    priority,
+  };
+  return { run, exampleCount };
 }
 
 interface PreparedTask {

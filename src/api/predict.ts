@@ -18,14 +18,14 @@ export async function predict<T>(
 ): Promise<T> {
   const handle = acquireCounted(manager, request.modelSpec, source);
   try {
-    if (options.checkMethodNames) checkMethodName(handle.servable, request);
+    if (options.checkMethodNames) checkMethodName(handle.servable, request, source);
     return await handle.servable.predict(request, encode, source);
   } finally {
     handle.release();
   }
 }
 
-/** Manager.acquire; counts a request that it refuses. The servable counts the others. */
+/** Manager.acquire; counts a request that it refuses. The others are for the servable to count. */
 export function acquireCounted(manager: Claims, spec: ModelSpec, source: RequestSource): ServableHandle<SavedModel> {
   try {
     return manager.acquire(spec);
@@ -35,19 +35,32 @@ export function acquireCounted(manager: Claims, spec: ModelSpec, source: Request
   }
 }
 
+/** Runs what is to be done before SavedModel.predict(), and counts the request if that throws. */
+export function prepareCounted<T>(model: SavedModel, source: RequestSource, prepare: () => T): T {
+  try {
+    return prepare();
+  } catch (error) {
+    model.countRefused(source, error);
+    throw error;
+  }
+}
+
 const PREDICTABLE: readonly string[] = [PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD];
 
 /**
  * --enable_signature_method_name_check: throws INTERNAL, in TensorFlow Serving's words (predict_util.cc), unless the
- * signature's method is one that Predict may run. Of a JSON body the name is only read if the model has other ones.
+ * signature's method is one that Predict may run, and counts the request. Of a JSON body the name is only read if the model
+ * has other ones.
  */
-function checkMethodName(model: SavedModel, request: PredictRequest): void {
+function checkMethodName(model: SavedModel, request: PredictRequest, source: RequestSource): void {
   if (model.declared.every(({ isInternal, methodName }) => isInternal || PREDICTABLE.includes(methodName))) return;
   const name = request.kind === 'json' ? readStringMember(request.body, 'signature_name') : request.signatureName;
   const methodName = model.signature(name || DEFAULT_SIGNATURE)?.methodName;
   if (methodName === undefined || PREDICTABLE.includes(methodName)) return;
-  throw new ServingError(
+  const error = new ServingError(
     Code.INTERNAL,
     `Expected prediction signature method_name to be one of {${PREDICTABLE.join(', ')}}. Was: ${methodName}`,
   );
+  model.countRefused(source, error, request.body.byteLength);
+  throw error;
 }

@@ -27,16 +27,19 @@ export class BatchStatistics {
   readonly #sums = new Map<number, BatchSums>();
 
   add(run: FinishedRun): void {
-    const sums = this.#sums.get(run.rows) ?? this.#newSums(run.rows);
+    this.#addTo(this.#sums.get(run.rows) ?? this.#newSums(run.rows), run);
+  }
+
+  /** Adds all that another one has, each size as it stands there: put together otherwise with time, sums would shrink. */
+  addAll(other: BatchStatistics): void {
+    for (const sums of other.#sums.values()) this.#addTo(this.#sums.get(sums.rows) ?? this.#sumsOf(sums.rows), sums);
+  }
+
+  #addTo(sums: BatchSums, run: FinishedRun): void {
     sums.runs += run.runs;
     sums.runMicros += run.runMicros;
     sums.decodeMicros += run.decodeMicros;
     sums.formatMicros += run.formatMicros;
-  }
-
-  /** Adds all that another one has. */
-  addAll(other: BatchStatistics): void {
-    for (const sums of other.#sums.values()) this.add(sums);
   }
 
   /** The smallest first. */
@@ -45,7 +48,10 @@ export class BatchStatistics {
   }
 
   #newSums(size: number): BatchSums {
-    const rows = this.#sums.size < MOST_SIZES ? size : 2 ** Math.ceil(Math.log2(Math.max(size, 1)));
+    return this.#sumsOf(this.#sums.size < MOST_SIZES ? size : 2 ** Math.ceil(Math.log2(Math.max(size, 1))));
+  }
+
+  #sumsOf(rows: number): BatchSums {
     const sums = this.#sums.get(rows) ?? { rows, runs: 0, runMicros: 0, decodeMicros: 0, formatMicros: 0 };
     this.#sums.set(rows, sums);
     return sums;

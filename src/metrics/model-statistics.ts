@@ -38,7 +38,9 @@ export interface ModelStatistics extends Statistics {
 /** Those of one version, out of the recorders of all. */
 export function modelStatistics(recorders: Iterable<RequestRecorder>, name: string, version: bigint): ModelStatistics {
   const own = [...recorders].filter((recorder) => recorder.model === name && recorder.version === String(version));
-  const names = [...new Set(own.map(({ signature }) => signature))].sort();
+  // The recorder of those that are still to be known for a signature's has nothing to tell of itself.
+  const told = own.filter(({ signature, finished }) => signature !== '' || finished.total > 0);
+  const names = [...new Set(told.map(({ signature }) => signature))].sort();
   const signatures = names.map((signature): [string, Statistics] => [
     signature,
     sum(own.filter((recorder) => recorder.signature === signature)),

@@ -119,7 +119,7 @@ export class RequestRecorder {
   /** A request comes in with a body of so many bytes; succeed() or fail() follows, once. */
   begin(requestBytes: number, nowMillis = performance.now()): void {
     this.begun += 1;
-    this.lastMillis = nowMillis;
+    this.lastMillis = Math.max(this.lastMillis, nowMillis);
     this.requestBytes += requestBytes;
   }
 
@@ -180,7 +180,7 @@ export class RequestRecorder {
   }
 }
 
-/** Names that clients made up are kept apart up to this many; the rest are counted under the empty name. */
+/** Names that clients may have made up are kept apart up to this many; the rest are counted under the empty name. */
 const MOST_UNKNOWN_NAMES = 100;
 
 /** The pool's name where BatchingParameters give none. */
@@ -224,20 +224,33 @@ export class RequestMetrics {
 
   /** A request to run something failed before its version was known: no such model, or a body that says nothing. */
   countRefused(source: RequestSource, model: string, code: Code): void {
+    if (source.door === 'warmup') return;
+    this.countTurnedAway(source, code);
+    // What MultiInference counts over gRPC, TensorFlow Serving does not.
+    if (source.door !== 'graphpipe' && source.api !== 'MultiInference') this.countOther(model, code);
+  }
+
+  /** A request that TensorFlow Serving's methods would not see, and its request_count not tell: no message, or one too many. */
+  countTurnedAway(source: RequestSource, code: Code): void {
     this.#refused[source.index] ??= new CodeCounts();
     this.#refused[source.index]?.count(code);
-    if (source.door !== 'graphpipe') this.countOther(model, code);
   }
 
   /** A request over REST that runs no model: status, metadata, or none of its routes. Counts in request_count alone. */
   countOther(model: string, code: Code): void {
     let counts = this.#others.get(model);
     if (counts === undefined) {
-      const name = this.#others.size < MOST_UNKNOWN_NAMES ? model : '';
+      const name = this.#others.size < MOST_UNKNOWN_NAMES || this.#isServed(model) ? model : '';
       counts = this.#others.get(name) ?? new CodeCounts();
       this.#others.set(name, counts);
     }
     counts.count(code);
+  }
+
+  /** Whether requests have come to a version of that model which is there. */
+  #isServed(model: string): boolean {
+    for (const recorder of this.#recorders) if (recorder.model === model) return true;
+    return false;
   }
 
   /** tf.Examples of a Classify, Regress or MultiInference; of the latter only their total is told, as in TF Serving. */

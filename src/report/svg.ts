@@ -27,7 +27,7 @@ export interface PointPlot {
 }
 
 const SIZE = { width: 640, height: 320, left: 70, right: 170, top: 34, bottom: 34 };
-const COLOURS = ['#1565c0', '#2e7d32', '#ef6c00', '#c62828', '#6a1b9a', '#00838f', '#5d4037', '#455a64', '#ad1457'];
+const COLOURS = ['#1565c0', '#2e7d32', '#ef6c00', '#c62828', '#6a1b9a', '#00acc1', '#9e9d24', '#212121', '#ec407a'];
 /** From the plot's right edge to the names of the series, and what a character of theirs takes. */
 const [LEGEND_OFFSET, CHARACTER_WIDTH] = [32, 6.5];
 
@@ -49,7 +49,7 @@ export function pointPlot({ title, unit, series }: PointPlot): string {
   const [low, high] = [Math.min(...xs) / 1.1, Math.max(...xs) * 1.1];
   const part = (value: number) => Math.log(value / low) / Math.log(high / low);
   const x = (value: number) => SIZE.left + part(value) * (SIZE.width - SIZE.left - SIZE.right);
-  const ticks = niceNumbers(low, high).map((value) =>
+  const ticks = tickNumbers(low, high, x).map((value) =>
     text(x(value), SIZE.height - 12, value.toLocaleString('en'), 'text-anchor="middle"'),
   );
   const y = verticalAxis(points.flat().map((point) => point.y));
@@ -60,10 +60,25 @@ export function pointPlot({ title, unit, series }: PointPlot): string {
   return frame(`${title}, ${unit}`, y, ticks, curves);
 }
 
-/** 1, 2 and 5 times the powers of ten between the two. */
-function niceNumbers(low: number, high: number): number[] {
+const multiples = (step: number): number[] => Array.from({ length: Math.round(9 / step) }, (_, i) => 1 + i * step);
+
+/** What powers of ten may be multiplied by to be written at an axis, the most first. */
+const FACTORS: readonly (readonly number[])[] = [multiples(0.1), multiples(0.5), multiples(1), [1, 2, 5], [1]];
+
+/** Round numbers between the two: as many as can be read beside each other. */
+function tickNumbers(low: number, high: number, x: (value: number) => number): readonly number[] {
   const powers = Array.from({ length: 30 }, (_, i) => 10 ** (i - 12));
-  return powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((value) => value >= low && value <= high);
+  const choices = [
+    ...FACTORS.map((factors) => powers.flatMap((power) => factors.map((factor) => factor * power))),
+    ...[2, 3, 6].map((step) => powers.filter((_, i) => i % step === 0)),
+  ].map((values) => values.filter((value) => value >= low && value <= high));
+  const halfWidth = (value: number) => ((value.toLocaleString('en').length + 1) * CHARACTER_WIDTH) / 2;
+  const fits = (values: readonly number[]) =>
+    values.every((value, i) => {
+      const before = values[i - 1];
+      return before === undefined || x(value) - x(before) >= halfWidth(before) + halfWidth(value);
+    });
+  return choices.find(fits) ?? [];
 }
 
 interface VerticalAxis {

@@ -66,9 +66,11 @@ export class SavedModel {
     for (const { id, name } of options.signatures) signatureNames.set(id, name);
     this.#graphSignatures = new GraphSignatures(options.session);
     const { sibling } = options;
-    this.#recorders = sibling === undefined ? [] : sibling.#recorders;
+    const only = options.signatures.length === 1 ? options.signatures[0] : undefined;
+    // Those of the only signature: two of one name would be the same series.
+    this.#recorders = only?.recorders ?? (sibling === undefined ? [] : sibling.#recorders);
     this.#allRecorders = sibling === undefined ? [] : sibling.#allRecorders;
-    this.#jsonSignature = options.signatures.length === 1 ? (options.signatures[0]?.name ?? '') : '';
+    this.#jsonSignature = only?.name ?? '';
     this.#runner = {
       id: this.id,
       lane: this.#lane,
@@ -90,6 +92,13 @@ export class SavedModel {
     return this.#replicas === undefined
       ? this.#predictHere(request, encode, source)
       : this.#replicas.predict(request, encode, source);
+  }
+
+  /** Counts a request that has been refused before it came to predict(), with the error of that. */
+  countRefused(source: RequestSource, thrown: unknown, bodyBytes = 0): void {
+    const recorder = this.#recorder(this.#recorders, this.#jsonSignature, source);
+    recorder.begin(bodyBytes);
+    recorder.fail(toServingError(thrown).code);
   }
 
   /** From now on requests are spread over these, of which it may be one itself, and whose devices' loads are counted. */
@@ -138,9 +147,7 @@ export class SavedModel {
     try {
       return this.#prepare(request);
     } catch (error) {
-      const recorder = this.#recorder(this.#recorders, this.#jsonSignature, source);
-      recorder.begin(request.body.byteLength);
-      recorder.fail(toServingError(error).code);
+      this.countRefused(source, error, request.body.byteLength);
       throw error;
     }
   }

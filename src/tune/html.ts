@@ -1,7 +1,7 @@
 /** The results as one HTML file that needs no other. */
 import { escapeMarkup, pointPlot } from '../report/svg.js';
-import type { Best } from './choose.js';
-import { COLUMNS, rowsOf, type TuneResult, whatToCopy } from './report.js';
+import { type Choice, COLUMNS, choices, rowsOf, type TuneResult } from './report.js';
+import { letterOf } from './text-plot.js';
 
 const STYLE = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 8px; border-bottom: 1px solid #ddd }
@@ -14,8 +14,7 @@ export function formatTuneReport(result: TuneResult, about: readonly string[]): 
 <html lang="en"><head><meta charset="utf-8"><title>tensorgate tune</title><style>${STYLE}</style></head><body>
 <h1>tensorgate tune</h1>
 ${about.map((line) => `<p>${escapeMarkup(line)}</p>`).join('\n')}
-${best('Most answers', result.throughput)}
-${best('Lowest latency', result.latency)}
+${choices(result).map(formatChoice).join('\n')}
 <h2>Trade-off</h2>
 <p>Down and to the right is better. The points of a line are numbers in flight.</p>
 ${plot(result, 'p50', ({ p50Micros }) => p50Micros)}
@@ -26,16 +25,16 @@ ${table(result)}
 `;
 }
 
-function best(title: string, found: Best | undefined): string {
-  const head = `<h2>${title}: ${escapeMarkup(found?.measured.settings.name ?? 'none within the limit')}</h2>`;
-  return found === undefined ? head : `${head}\n<pre>${escapeMarkup(whatToCopy(found.measured))}</pre>`;
+function formatChoice({ title, reason, copy }: Choice): string {
+  const head = `<h2>${title}</h2>\n<p>${escapeMarkup(reason)}</p>`;
+  return copy === undefined ? head : `${head}\n<pre>${escapeMarkup(copy)}</pre>`;
 }
 
 type LevelOf = TuneResult['measured'][number]['levels'][number];
 
 function plot({ measured }: TuneResult, title: string, micros: (level: LevelOf) => number): string {
-  const series = measured.map(({ settings: { name }, levels }) => ({
-    name,
+  const series = measured.map(({ settings: { name }, levels }, i) => ({
+    name: `${letterOf(i)}  ${name}`,
     points: levels.map((level) => ({ x: level.answersPerSecond, y: micros(level) / 1000 })),
   }));
   return pointPlot({ title, unit: 'ms by answers/s', series });

@@ -55,13 +55,18 @@ function readAnswers(socket: Socket): { next(): Promise<number> } {
     missing = -1;
     waiting?.resolve(status);
   };
-  const fail = (error: Error) => waiting?.reject(error);
+  let broken: Error | undefined;
+  const fail = (error: Error) => {
+    broken ??= error;
+    waiting?.reject(broken);
+  };
   socket.on('data', onData).on('error', fail);
   socket.on('close', () => fail(new Error('The server closed the connection.')));
   return {
     next: () =>
       new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
+        if (broken === undefined) waiting = { resolve, reject };
+        else reject(broken);
       }),
   };
 }

@@ -49,20 +49,38 @@ export function formatTuneResult(result: TuneResult): string {
       points: levels.map(({ answersPerSecond: x, p99Micros }) => ({ x, y: p99Micros / 1000 })),
     })),
   });
-  return [layOut(COLUMNS, rowsOf(measured)), plot, ...formatBests(result)].join('\n');
+  return [layOut(COLUMNS, rowsOf(measured)), plot, ...choices(result).map(formatChoice)].join('\n');
 }
 
-function formatBests({ measured: [defaults], throughput, latency }: TuneResult): string[] {
-  const isSame = throughput !== undefined && throughput.measured === latency?.measured;
-  const parts = [formatBest(isSame ? 'Most answers and lowest latency' : 'Most answers', throughput, defaults)];
-  if (!isSame) parts.push(formatBest('Lowest latency', latency, defaults));
-  return parts;
+function formatChoice({ title, reason, copy = '' }: Choice): string {
+  return `${title}: ${reason}\n${copy}`;
 }
 
-function formatBest(title: string, best: Best | undefined, defaults: Measured | undefined): string {
-  if (best === undefined) return `${title}: none of the settings answered all requests within the limit.\n`;
-  const { measured, level } = best;
-  return `${title}: ${measured.settings.name}. ${sentence(level)}${comparison(best, defaults)}\n${whatToCopy(measured)}`;
+/** The best settings: what they are best at, what they gave there, and what to copy. */
+export interface Choice {
+  readonly title: string;
+  /** E.g. `defaults. With 1 in flight …`. */
+  readonly reason: string;
+  /** Undefined: there are none. */
+  readonly copy: string | undefined;
+}
+
+/** Settings that are best at both stand there once, with the figures of both. */
+export function choices({ measured: [defaults], throughput, latency }: TuneResult): Choice[] {
+  if (throughput !== undefined && throughput.measured === latency?.measured) {
+    const bests = throughput.level === latency.level ? [throughput] : [throughput, latency];
+    return [choice('Most answers and lowest latency', bests, defaults)];
+  }
+  const each = (best: Best | undefined) => (best === undefined ? [] : [best]);
+  return [choice('Most answers', each(throughput), defaults), choice('Lowest latency', each(latency), defaults)];
+}
+
+function choice(title: string, bests: readonly Best[], defaults: Measured | undefined): Choice {
+  const [best] = bests;
+  const none = 'none of the settings answered all requests within the limit.';
+  if (best === undefined) return { title, reason: none, copy: undefined };
+  const figures = bests.map((each) => `${sentence(each.level)}${comparison(each, defaults)}`);
+  return { title, reason: `${best.measured.settings.name}. ${figures.join(' ')}`, copy: whatToCopy(best.measured) };
 }
 
 function sentence({ inFlight, answersPerSecond, p50Micros, p99Micros }: Level): string {

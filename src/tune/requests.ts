@@ -60,14 +60,14 @@ function pathOf(method: string): string {
   return `/v1/models/${MODEL_NAME}:${method}`;
 }
 
-const FLOATS: ReadonlySet<DataType> = new Set([DataType.FLOAT, DataType.DOUBLE, DataType.HALF, DataType.BFLOAT16]);
+// Those of the REST door.
+const FLOATS: ReadonlySet<DataType> = new Set([DataType.FLOAT, DataType.DOUBLE]);
 const INTEGERS: ReadonlySet<DataType> = new Set([
   DataType.INT8,
   DataType.INT16,
   DataType.INT32,
   DataType.INT64,
   DataType.UINT8,
-  DataType.UINT16,
   DataType.UINT32,
   DataType.UINT64,
 ]);
@@ -77,11 +77,13 @@ function oneOf(signature: SignatureInfo, { name, dtype }: InputTensor): string {
   if (INTEGERS.has(dtype)) return '1';
   if (dtype === DataType.BOOL) return 'true';
   if (dtype === DataType.STRING) return '""';
-  throw cannotBeMade(signature, `JSON has no ${dataTypeName(dtype)}, the type of its input '${name}'`);
+  const reason = `over REST, which is how tune asks, JSON has no ${dataTypeName(dtype)}, the type of its input '${name}'`;
+  throw cannotBeMade(signature, reason, ' for another one');
 }
 
-function cannotBeMade({ name }: SignatureInfo, reason: string) {
-  return invalidArgument(`No request can be made up for signature ${name}: ${reason}. Give some with --requests=FILE.`);
+function cannotBeMade({ name }: SignatureInfo, reason: string, others = '') {
+  const remedy = `Give some${others} with --requests=FILE.`;
+  return invalidArgument(`No request can be made up for signature ${name}: ${reason}. ${remedy}`);
 }
 
 /** The same value in each place of a tensor, as JSON. */

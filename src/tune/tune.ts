@@ -1,5 +1,6 @@
 /** `tensorgate tune DIR`: which settings of threads and batching suit a model on this machine. */
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { failedPrecondition } from '../errors.js';
@@ -35,6 +36,7 @@ export async function tune(args: readonly string[], signal: AbortSignal, print: 
 }
 
 async function tuneWithin(folder: string, options: TuneOptions, signal: AbortSignal, print: (text: string) => void) {
+  if (options.html !== undefined) await checkMayWrite(options.html);
   const version = await findSavedModelFolder(resolve(options.directory));
   const signatures = servedSignatures(version);
   const { requests, origin } =
@@ -64,7 +66,20 @@ async function tuneWithin(folder: string, options: TuneOptions, signal: AbortSig
     latency: bestLatency(measured),
   };
   print(formatTuneResult(result));
-  if (options.html !== undefined) await writeFile(options.html, formatTuneReport(result, about));
+  if (options.html === undefined) return;
+  await writeFile(options.html, formatTuneReport(result, about));
+  print(`\nThe report is in ${options.html}.\n`);
+}
+
+/** Now, not when the measurements are done. Leaves no file that was not there. */
+async function checkMayWrite(path: string): Promise<void> {
+  const isNew = !existsSync(path);
+  try {
+    await (await open(path, 'a')).close();
+    if (isNew) await rm(path);
+  } catch (error) {
+    throw failedPrecondition(`--html=${path} cannot be written: ${(error as Error).message}.`);
+  }
 }
 
 /** Whether the model loads and answers; resolves with the seconds that a server takes to start and to end. */

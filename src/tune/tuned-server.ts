@@ -1,8 +1,9 @@
 /** A server of its own process, on free ports of the loopback address, for the time of a measurement. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { failedPrecondition } from '../errors.js';
+import { failedPrecondition, ServingError } from '../errors.js';
 import { freePort } from '../free-port.js';
 import { NODE_FLAGS } from '../node-flags.js';
 
@@ -11,10 +12,12 @@ const READY_LINE = 'tensorgate is ready';
 const START_FAILURE = /^Failed to start server\. Error: (.*)$/m;
 /** How long a server may take to end after SIGTERM before it is killed. */
 const STOP_MILLIS = 10_000;
+/** How long after its connections have broken a server may take to be gone. */
+const ENDING_MILLIS = 1000;
 
 /**
  * Runs `fn` with the REST port of a server that has these flags and has loaded its models, and ends the server afterwards,
- * whatever happens. Rejects with FAILED_PRECONDITION and the server's own words if it does not start.
+ * whatever happens. Rejects with FAILED_PRECONDITION if it does not start, with its own words, or ends by itself.
  */
 export async function withTunedServer<T>(
   flags: readonly string[],
@@ -30,7 +33,10 @@ export async function withTunedServer<T>(
   const ended = endOf(child);
   try {
     await untilReady(child, ended, signal);
-    return await fn(port);
+    return await fn(port).catch(async (error: unknown) => {
+      signal.throwIfAborted();
+      throw await causeOf(error, child, ended);
+    });
   } finally {
     await stop(child, ended);
   }
@@ -41,6 +47,16 @@ function endOf(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     child.once('close', () => resolve()).once('error', () => resolve());
   });
+}
+
+/** Of a server that ends by itself, whoever asks it sees a broken connection first. */
+async function causeOf(error: unknown, child: ChildProcess, ended: Promise<void>): Promise<unknown> {
+  if (error instanceof ServingError) return error;
+  await Promise.race([ended, sleep(ENDING_MILLIS, undefined, { ref: false })]);
+  const how = child.signalCode ?? child.exitCode;
+  if (how === null) return error;
+  const text = `The server that was measured ended by itself (${how}). Is there enough memory for the model?`;
+  return failedPrecondition(text);
 }
 
 async function untilReady(child: ChildProcess, ended: Promise<void>, signal: AbortSignal): Promise<void> {

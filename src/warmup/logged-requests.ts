@@ -1,6 +1,7 @@
 /** Requests out of request logs (logging_config), for a warm-up file. */
 import { decodePredictRequest } from '../doors/grpc/decode.js';
 import { decodeExampleRequest, decodeMultiInferenceRequest } from '../doors/grpc/decode-inference.js';
+import { notFound, ServingError } from '../errors.js';
 import { readTfRecords } from '../formats/tf-record.js';
 import { decodePredictionLog } from '../request-log/prediction-log.js';
 import { Cancellation, OutputFormat } from '../tensor/predict-request.js';
@@ -16,15 +17,27 @@ export interface LoggedKind extends MethodRequest {
 
 const CONTEXT = { deadlineMillis: Number.POSITIVE_INFINITY, cancellation: new Cancellation() };
 
-/** All requests in the TFRecord files of PredictionLogs. Throws as readTfRecords() and the decoders do. */
+/**
+ * All requests in the TFRecord files of PredictionLogs. Throws as readTfRecords() and the decoders do, and NOT_FOUND for a file
+ * that cannot be read.
+ */
 export async function* readLoggedRequests(paths: readonly string[]): AsyncGenerator<LoggedKind, void, void> {
   for (const path of paths) {
-    for await (const record of readTfRecords(path)) {
+    for await (const record of recordsOf(path)) {
       const { method, request } = decodePredictionLog(record);
       if (method === undefined) continue;
       const { modelName, signatureNames, shape } = describe({ method, request });
       yield { method, request, modelName, signatureNames, kind: JSON.stringify([method, signatureNames, shape]) };
     }
+  }
+}
+
+async function* recordsOf(path: string): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* readTfRecords(path);
+  } catch (error) {
+    if (error instanceof ServingError) throw error;
+    throw notFound(`--from_log=${path} cannot be read: ${(error as Error).message}.`);
   }
 }
 

@@ -26,7 +26,7 @@ export function createReplay({ api, modelName, outputFormat, cancellation }: Rep
   const buffer = new ReusedBuffer();
   // Field 1 of each request is its model_spec, as it is of this message.
   const head = encodeMessage(InferenceTask, { model_spec: { name: modelName } });
-  const { MultiInference, ...others } = inferenceMethods(api);
+  const { MultiInference, ...others } = inferenceMethods(api, 'warmup');
   const methods: Record<LoggedMethod, (request: Uint8Array) => Promise<unknown>> = {
     Predict: async (request) =>
       api.predict(decodePredictRequest(withSpec(request), context, outputFormat), (outputs) => {

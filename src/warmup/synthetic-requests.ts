@@ -8,8 +8,10 @@ import { byteSizeOf, DataType, dataTypeName } from '../tensor/dtype.js';
 import { type InputTensor, OutputFormat, type TensorPredictRequest } from '../tensor/predict-request.js';
 import { elementCount, type Shape } from '../tensor/shape.js';
 
-/** A made-up tensor larger than this costs more than it tells. */
+/** Made-up tensors larger than this together cost more than they tell. */
 const MOST_BYTES = 64 * 1024 * 1024;
+/** What an empty string takes in a tensor (TF_TString). */
+const STRING_BYTES = 24;
 
 const HALF_ONE = 0x3c00;
 const BFLOAT16_ONE = 0x3f80;
@@ -32,9 +34,14 @@ export function syntheticRequest(signature: SignatureInfo, rows: number): Tensor
   const inputs: InputTensor[] = [];
   const pieces: Uint8Array[] = [];
   let length = 0;
+  let room = MOST_BYTES;
   for (const info of signature.inputs) {
     if (signature.defaults?.has(info.alias)) continue;
-    const made = oneOf(info, rows);
+    const shape = shapeWith(info, rows);
+    if (shape === undefined) return { reason: `the rank of its input '${info.alias}' is not declared` };
+    room -= byteLength(info.dtype, shape);
+    if (!(room >= 0)) return { reason: `with its input '${info.alias}' it would be larger than ${MOST_BYTES} bytes` };
+    const made = oneOf(info, shape);
     if ('reason' in made) return made;
     inputs.push(made.at(length));
     pieces.push(made.bytes);
@@ -52,17 +59,20 @@ export function syntheticRequest(signature: SignatureInfo, rows: number): Tensor
   };
 }
 
-/** One value, which the addon repeats as often as the shape asks for. */
-function oneOf({ alias, dtype, shape: declared }: TensorInfo, rows: number) {
-  if (declared === undefined) return { reason: `the rank of its input '${alias}' is not declared` };
-  const shape = declared.map((dim, axis) => (dim >= 0 ? dim : axis === 0 ? rows : 1));
-  if (!isSmall(dtype, shape)) return { reason: `its input '${alias}' would be larger than ${MOST_BYTES} bytes` };
-  const made = defaultInput(alias, onesProto(dtype, shape));
-  return made ?? { reason: `nothing can be made up for ${dataTypeName(dtype)}, the type of its input '${alias}'` };
+/** Undefined where the rank is not declared. */
+function shapeWith({ shape }: TensorInfo, rows: number): Shape | undefined {
+  return shape?.map((dim, axis) => (dim >= 0 ? dim : axis === 0 ? rows : 1));
 }
 
-function isSmall(dtype: DataType, shape: Shape): boolean {
-  return elementCount(shape) * Math.max(1, byteSizeOf(dtype)) <= MOST_BYTES;
+/** In TensorFlow's memory; NaN for more elements than a tensor can have. */
+function byteLength(dtype: DataType, shape: Shape): number {
+  return elementCount(shape) * (dtype === DataType.STRING ? STRING_BYTES : Math.max(1, byteSizeOf(dtype)));
+}
+
+/** One value, which the addon repeats as often as the shape asks for. */
+function oneOf({ alias, dtype }: TensorInfo, shape: Shape) {
+  const made = defaultInput(alias, onesProto(dtype, shape));
+  return made ?? { reason: `nothing can be made up for ${dataTypeName(dtype)}, the type of its input '${alias}'` };
 }
 
 /** Each typed field has a one: the dtype says which of them counts. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Code, invalidArgument, ServingError, toServingError } from '../errors.js';
+import { Code, failedPrecondition, invalidArgument, ServingError, toServingError } from '../errors.js';
 import { frameTfRecord, readTfRecords } from '../formats/tf-record.js';
 import { decodePredictionLog, type LoggedRequest } from '../request-log/prediction-log.js';
 
@@ -87,15 +87,18 @@ export function checkMayWrite(path: string): void {
   throw new ServingError(Code.ALREADY_EXISTS, `${path} is there already. Give --overwrite to replace it.`);
 }
 
-/** Writes the PredictionLogs; whoever looks sees the file that was there before, or the whole new one. */
+/**
+ * Writes the PredictionLogs; whoever looks sees the file that was there before, or the whole new one. Throws
+ * FAILED_PRECONDITION if it cannot be written.
+ */
 export async function writeWarmUpFile(path: string, logs: readonly Uint8Array[]): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
   const aside = `${path}.${process.pid}.tmp`;
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(aside, Buffer.concat(logs.map(frameTfRecord)), { flush: true });
     await rename(aside, path);
   } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
+    await rm(aside, { force: true }).catch(() => {});
+    throw failedPrecondition(`${path} cannot be written: ${(error as Error).message}.`);
   }
 }

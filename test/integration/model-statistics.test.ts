@@ -12,6 +12,7 @@ import type { SavedModel } from '../../src/servables/saved-model.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { Cancellation } from '../../src/tensor/predict-request.js';
 import { copyOutputs, floats, testRequest, withModel, withModels } from '../support/in-process-model.js';
+import { configText } from '../support/model-config.js';
 import { modelPath, withTempDir } from '../support/models.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
@@ -116,6 +117,53 @@ describe('GET /v1/models/NAME/stats', LIMIT, () => {
       });
     }));
 
+  it('finds a version by its label, and a name that is escaped', () =>
+    withTempDir(async (folder) => {
+      for (const version of ['1', '2'])
+        await cp(join(modelPath('half_plus_two'), '1'), join(folder, 'base', version), { recursive: true });
+      const config = join(folder, 'models.config');
+      const model = { name: 'a b/é', basePath: join(folder, 'base'), versions: [1, 2], labels: { stäble: 1 } };
+      await writeFile(config, configText(model));
+      await withServer([`--model_config_file=${config}`], async (server) => {
+        const path = `/v1/models/${encodeURIComponent('a b/é')}`;
+        for (const [which, versions] of [
+          ['', ['2', '1']],
+          ['/versions/2', ['2']],
+          ['/versions/0001', ['1']],
+          [`/labels/${encodeURIComponent('stäble')}`, ['1']],
+        ] as const) {
+          const all = await statsOf(server, `${path}${which}/stats`);
+          assert.deepEqual(
+            all.map(({ name, version }) => [name, version]),
+            versions.map((version) => ['a b/é', version]),
+          );
+        }
+        const refused = async (target: string, method: string) => {
+          const url = `http://127.0.0.1:${server.ports.rest}/v1/models/${target}/stats`;
+          const reply = await fetch(url, { method });
+          return [reply.status, await reply.text()] as const;
+        };
+        for (const [target, method, status, text] of [
+          [`${path.slice(11)}/labels/none`, 'GET', 400, /"error": "Unrecognized servable version label: none/],
+          ['%zz', 'GET', 400, /"error": "Malformed request: GET \/v1\/models\/%zz\/stats"/],
+          ['m/nothing', 'GET', 400, /"error": "Malformed request: GET/],
+          ['m', 'POST', 400, /"error": "Malformed request: POST \/v1\/models\/m\/stats"/],
+          ['m', 'DELETE', 400, /"error": "Malformed request: DELETE/],
+          ['m/versions/9223372036854775808', 'GET', 400, /^$/],
+          [
+            'm/versions/9223372036854775807',
+            'GET',
+            404,
+            /Servable not found for request: Specific\(m, 9223372036854775807\)/,
+          ],
+        ] as const) {
+          const [found, body] = await refused(target, method);
+          assert.equal(found, status, `${method} ${target}: ${body}`);
+          assert.match(body, text);
+        }
+      });
+    }));
+
   it('is all zeros before the first request', () =>
     withServer([`--model_name=m`, `--model_base_path=${modelPath('half_plus_two')}`], async (server) => {
       const [stats] = await statsOf(server, '/v1/models/m/stats');
@@ -195,6 +243,17 @@ describe('The statistics of requests that share runs', LIMIT, () => {
         ],
       );
     });
+  });
+
+  it('begin anew when the version is loaded again', async () => {
+    for (let load = 0; load < 2; load++) {
+      await withModel('half_plus_two', async (model) => {
+        await model.predict(request(3), copyOutputs);
+        const { rows, runs, success, lastMillis } = statistics(model);
+        assert.deepEqual([rows, runs, success.count], [3, 1, 1]);
+        assert.ok(Math.abs(lastMillis - Date.now()) < 1000);
+      });
+    }
   });
 
   it('count a run whose first request was given up meanwhile', () =>

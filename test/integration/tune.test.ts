@@ -5,8 +5,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runLoad } from '../../src/tune/load.js';
+import { whatToCopy } from '../../src/tune/report.js';
+import { batchingSettings, type Settings, threadSettings } from '../../src/tune/settings.js';
+import { withTunedServer } from '../../src/tune/tuned-server.js';
 import { type ChildOptions, runNode } from '../support/child-program.js';
 import { modelPath, withModelCopy, withTempDir } from '../support/models.js';
+import { withServer } from '../support/with-server.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const LIMIT = { timeout: 180_000 };
@@ -56,6 +61,49 @@ describe('tensorgate tune', LIMIT, () => {
       assert.match(
         stderr,
         /^tensorgate: FAILED_PRECONDITION: No server could be started to be measured: [A-Z_]+: .*variables/,
+      );
+    }));
+
+  it('says before it measures that the report cannot be written', () =>
+    withTempDir(async (folder) => {
+      for (const path of [folder, join(folder, 'none/report.html')]) {
+        const { status, stdout, stderr } = await tune([modelPath('half_plus_two'), ...SHORT, `--html=${path}`]);
+        assert.equal(status, 1);
+        assert.equal(stdout, '');
+        assert.ok(stderr.startsWith(`tensorgate: FAILED_PRECONDITION: --html=${path} cannot be written: `), stderr);
+      }
+    }));
+
+  it('says that a server ended while it was measured', async () => {
+    const { signal } = new AbortController();
+    const request = { path: '/v1/models/m:predict', body: Buffer.from('{"instances": [1]}') };
+    const flags = [`--model_base_path=${modelPath('half_plus_two')}`, '--model_name=m'];
+    const measured = withTunedServer(flags, signal, (port) => {
+      for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
+      return runLoad({ port, requests: [request], inFlight: 2, warmUpMillis: 10, millis: 60_000 }, signal);
+    });
+    await assert.rejects(measured, /The server that was measured ended by itself \(SIGKILL\)/);
+  });
+
+  it('prints flags and a file with which a server starts', () =>
+    withTempDir(async (folder) => {
+      const [threads] = threadSettings(2).slice(1);
+      const settings = batchingSettings(threads as Settings).at(-1) as Settings;
+      const [flags = '', ...text] = whatToCopy({ settings, levels: [] }).split(/\n(?: {2}batching.pbtxt:\n)?/);
+      await writeFile(join(folder, 'batching.pbtxt'), text.join('\n'));
+      const given = flags
+        .trim()
+        .replace('=batching.pbtxt', `=${join(folder, 'batching.pbtxt')}`)
+        .split(' ');
+      assert.equal(given.length, 4, flags);
+      await withServer(
+        [...given, `--model_base_path=${modelPath('half_plus_two')}`, '--model_name=m'],
+        async ({ ports, logs }) => {
+          const body = '{"instances": [1, 2]}';
+          const reply = await fetch(`http://127.0.0.1:${ports.rest}/v1/models/m:predict`, { method: 'POST', body });
+          assert.equal(reply.status, 200, logs());
+          assert.doesNotMatch(logs(), /unknown|unrecognized/i);
+        },
       );
     }));
 

@@ -27,4 +27,19 @@ describe('BatchStatistics', () => {
       5000,
     );
   });
+
+  it('adds up others size by size, so that what is told of a size never shrinks', () => {
+    const [one, other] = [new BatchStatistics(), new BatchStatistics()];
+    for (let rows = 1; rows <= 100; rows++) one.add(run(rows));
+    for (let rows = 1001; rows <= 1100; rows++) other.add(run(rows));
+    const sum = () => {
+      const both = new BatchStatistics();
+      for (const each of [one, other]) both.addAll(each);
+      return new Map(both.bySize().map(({ rows, runs }) => [rows, runs]));
+    };
+    const before = sum();
+    assert.equal(before.size, 200);
+    one.add(run(101));
+    for (const [rows, runs] of before) assert.equal(sum().get(rows), runs);
+  });
 });

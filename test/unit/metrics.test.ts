@@ -128,6 +128,16 @@ describe('RequestMetrics', () => {
     ]);
   });
 
+  it('tells when the last request began, also where one that began before it is known later', () => {
+    const requests = new RequestMetrics();
+    const [holder, recorder] = [requests.recorder('m', 1n, '', REST), requests.recorder('m', 1n, 's', REST)];
+    holder.hold();
+    recorder.begin(1, 2000);
+    recorder.takeOver(holder, 1, 1000);
+    assert.equal(recorder.lastMillis, 2000);
+    assert.deepEqual([holder.inFlight, recorder.inFlight], [0, 2]);
+  });
+
   it('does not grow with the names that clients make up', () => {
     const requests = new RequestMetrics();
     for (let i = 0; i < 1000; i++) requests.countRefused(GRPC, `made-up-${i}`, Code.NOT_FOUND);
@@ -135,6 +145,14 @@ describe('RequestMetrics', () => {
     assert.ok(lines.length <= 101, String(lines.length));
     assert.ok(lines.includes(':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 900'));
     assert.equal(linesOf(requests, 'tensorgate_request_errors_total').length, 1);
+  });
+
+  it('keeps the names of models that are served apart from them', () => {
+    const requests = new RequestMetrics();
+    for (let i = 0; i < 1000; i++) requests.countRefused(GRPC, `made-up-${i}`, Code.NOT_FOUND);
+    requests.recorder('m', 1n, 's', REST);
+    requests.countOther('m', Code.OK);
+    assert.ok(linesOf(requests, ':tensorflow:serving:request_count{model_name="m",status="OK"} 1').length === 1);
   });
 
   it('request_example_counts has buckets 2^n, 15; MultiInference counts in request_example_count_total alone', () => {

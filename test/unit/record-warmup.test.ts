@@ -183,6 +183,7 @@ describe('tensorgate record-warmup --from_json', () => {
     ] as const) {
       await assertRefused('half_plus_two', good + text, message);
     }
+    await assertRefused('strings', '{"instances": [{"b64": "!!!"}]}', /{"b64": "!!!"} is no base64/);
     await assertRefused('echo_int8', '{"inputs": [1.0]}', /the value 1\.0, but it takes integers/);
     await assertRefused('echo_half', '{"inputs": [1]}', /DT_HALF, which has no form in JSON/);
     await assertRefused('half_plus_two', ' \n', /There is no request/);
@@ -242,6 +243,22 @@ describe('tensorgate record-warmup --from_log', () => {
       assert.deepEqual(stored.subarray(0, stored.length / 3), frameTfRecord(encodeRequestLog('Predict', ofLength(1))));
     });
   });
+
+  it('says which log cannot be read, and where nothing can be written', () =>
+    withModelCopy('half_plus_two', async (basePath) => {
+      const code = (expected: Code, text: string) => (error: ServingError) => {
+        assert.deepEqual([error.code, error.message.startsWith(text)], [expected, true], error.message);
+        return true;
+      };
+      for (const path of ['/nowhere/log', basePath]) {
+        const unread = code(Code.NOT_FOUND, `--from_log=${path} cannot be read: `);
+        await assert.rejects(recordWarmUp([basePath, `--from_log=${path}`]), unread);
+      }
+      await writeFile(`${basePath}.json`, '{"instances": [1]}');
+      await writeFile(join(basePath, '1', 'assets.extra'), 'a file where the folder should be');
+      const unwritten = code(Code.FAILED_PRECONDITION, `${warmUpFileOf(join(basePath, '1'))} cannot be written: `);
+      await assert.rejects(recordWarmUp([basePath, `--from_json=${basePath}.json`]), unwritten);
+    }));
 
   it('keeps no more than --max_records, and those of --model_name', async () => {
     await withModelCopy('half_plus_two', async (basePath) => {

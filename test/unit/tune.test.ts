@@ -1,6 +1,8 @@
 /** `tensorgate tune` without servers: what is tried, chosen and printed. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkBatchingParameters } from '../../src/batching/batching-parameters.js';
@@ -8,9 +10,11 @@ import { Code, ServingError } from '../../src/errors.js';
 import { parseFlags } from '../../src/flags/flags.js';
 import { parseTextProto } from '../../src/formats/text-proto.js';
 import { BatchingParameters } from '../../src/gen/messages.js';
+import { pointPlot } from '../../src/report/svg.js';
 import { bestLatency, bestThroughput } from '../../src/tune/choose.js';
 import { type Level, type Measured, medianFigures } from '../../src/tune/figures.js';
 import { formatTuneReport } from '../../src/tune/html.js';
+import { openConnection } from '../../src/tune/http-connection.js';
 import { parseTuneOptions } from '../../src/tune/options.js';
 import { formatTuneResult } from '../../src/tune/report.js';
 import { madeUpRequest, requestsFrom, servedSignatures } from '../../src/tune/requests.js';
@@ -112,6 +116,51 @@ describe('the best settings', () => {
     );
   });
 
+  it('that are best at both stand there once, with the figures of both, in the report too', () => {
+    const both = measured(ONE_WORKER, level(1, 2000, 400, 500), level(64, 4000, 15_000, 19_000));
+    const result = {
+      measured: [defaults, both],
+      throughput: bestThroughput([defaults, both], NO_LIMIT),
+      latency: bestLatency([defaults, both]),
+    };
+    for (const text of [formatTuneResult(result), formatTuneReport(result, [])]) {
+      assert.equal(text.match(/--num_workers=1/g)?.length, 1);
+      assert.ok(
+        text.includes('one worker. With 64 in flight 4000 answers/s, p50 15.00 ms, p99 19.00 ms: 2.00 × '),
+        text,
+      );
+      assert.ok(text.includes('With 1 in flight 2000 answers/s, p50 0.40 ms, p99 0.50 ms: 2.00 × '), text);
+    }
+  });
+
+  it('have an axis with at least two numbers, and none that overlap, however far apart the figures are', () => {
+    const spans = [
+      [100, 101],
+      [2100, 4900],
+      [51, 96],
+      [1000, 9900],
+      [3, 90_000],
+      [1, 1e6],
+      [0.2, 7e6],
+    ] as const;
+    for (const [low, high] of spans) {
+      const points = [
+        { x: low, y: 1 },
+        { x: high, y: 2 },
+      ];
+      const svg = pointPlot({ title: '', unit: '', series: [{ name: 'one', points }] });
+      const labels = [...svg.matchAll(/<text x="([\d.]+)" y="308.0"[^>]*>([^<]+)</g)];
+      assert.ok(labels.length >= 2, `${low} to ${high}: ${svg}`);
+      for (const [i, [, x, label = '']] of labels.entries()) {
+        const [, before, beforeLabel = ''] = labels[i - 1] ?? [undefined, '-100'];
+        assert.ok(
+          Number(x) - Number(before) >= ((label.length + beforeLabel.length) / 2) * 6.5,
+          `${beforeLabel} ${label}`,
+        );
+      }
+    }
+  });
+
   it('are drawn in a report that is well-formed and has no figure that is none', () => {
     const html = formatTuneReport({ measured: all, throughput: undefined, latency: bestLatency(all) }, ['<about>']);
     assert.ok(html.includes('&#60;about&#62;'));
@@ -173,6 +222,15 @@ describe('the requests of tune', () => {
     assert.throws(() => madeUpRequest(declared), /JSON has no DT_COMPLEX64, .* --requests=FILE\.$/);
   });
 
+  it('are refused for types that the REST door does not take, not sent in vain', () => {
+    for (const model of ['echo_half', 'echo_bfloat16', 'echo_uint16']) {
+      const declared = signatures(model).map((signature) => {
+        return { ...signature, inputs: signature.inputs.map((input) => ({ ...input, shape: [-1] })) };
+      });
+      assert.throws(() => madeUpRequest(declared), /over REST, .* JSON has no DT_/, model);
+    }
+  });
+
   it('are refused where the shape is not declared', () => {
     assert.throws(
       () => madeUpRequest(signatures('echo_float')),
@@ -227,4 +285,15 @@ describe('the command line of tune', () => {
       );
     });
   }
+});
+
+it('the load does not wait for an answer from a server that is gone', { timeout: 10_000 }, async () => {
+  const server = createServer((socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n')));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const connection = await openConnection((server.address() as AddressInfo).port);
+  assert.equal(await connection.send(Buffer.from('x')), 200);
+  await assert.rejects(connection.send(Buffer.from('x')));
+  await assert.rejects(connection.send(Buffer.from('x')));
+  connection.close();
+  server.close();
 });

@@ -1,5 +1,7 @@
 /** The GraphPipe door: POST anywhere runs the model, GET describes it, /control/ is for those who run the server. */
 import type { Api } from '../../api/api.js';
+import { toServingError } from '../../errors.js';
+import { metrics, requestSource } from '../../metrics/metrics.js';
 import type { TensorPredictRequest } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
@@ -24,6 +26,7 @@ export interface GraphPipeDoorOptions {
   readonly timeoutMillis: number;
 }
 
+const PREDICT = requestSource('graphpipe', 'Predict');
 const FLATBUFFER = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 
@@ -76,7 +79,12 @@ class GraphPipeService {
     const deadlineMillis = Date.now() + timeoutMillis;
     const { cancellation } = exchange;
     const priority = exchange.header(PRIORITY_HEADER);
-    return decodeRequest(body, { defaultModelName, maxBodyBytes, deadlineMillis, cancellation, priority });
+    try {
+      return decodeRequest(body, { defaultModelName, maxBodyBytes, deadlineMillis, cancellation, priority });
+    } catch (error) {
+      metrics.requests.countRefused(PREDICT, '', toServingError(error).code);
+      throw error;
+    }
   }
 
   #answer(exchange: HttpExchange, request: TensorPredictRequest | 'metadata'): void | Promise<void> {

@@ -1,8 +1,9 @@
 /** The gRPC door: TensorFlow Serving's PredictionService and ModelService, ProfilerService, health checks, reflection. */
 import type { Api } from '../../api/api.js';
+import { requestSource } from '../../metrics/metrics.js';
 import type { LoggedMethod } from '../../request-log/prediction-log.js';
 import type { RequestLogs } from '../../request-log/request-log.js';
-import { OutputFormat, type Outputs } from '../../tensor/predict-request.js';
+import { OutputFormat, type Outputs, type TensorPredictRequest } from '../../tensor/predict-request.js';
 import type { Door } from '../door.js';
 import {
   type AnsweringMethod,
@@ -16,7 +17,7 @@ import {
 import { decodePredictRequest } from './decode.js';
 import { encodePredictResponse } from './encode.js';
 import { registerHealth } from './health.js';
-import { inferenceMethods } from './inference.js';
+import { countRefused, inferenceMethods } from './inference.js';
 import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { PROFILER_SERVICE, type Profiler, registerProfiler } from './profiler.js';
@@ -28,6 +29,7 @@ import { toGrpcStatus } from './status.js';
 const PREDICTION_SERVICE = 'tensorflow.serving.PredictionService';
 const MODEL_SERVICE = 'tensorflow.serving.ModelService';
 const HEALTH_SERVICE = 'grpc.health.v1.Health';
+const PREDICT = requestSource('grpc', 'Predict');
 
 export interface GrpcDoorOptions extends Omit<GrpcListenerOptions, 'toStatus'> {
   /** How Predict sends tensors: in typed fields (the default, as TensorFlow Serving) or as RAW, in tensor_content. */
@@ -60,11 +62,18 @@ function registerPredictionService(listener: GrpcListener, api: Api, options: Gr
   const path = (method: string) => `/${PREDICTION_SERVICE}/${method}`;
   const buffer = new ReusedBuffer();
   const encode = (outputs: Outputs) => encodePredictResponse(outputs, outputFormat, buffer);
-  const predict: UnaryMethod = (message, call) =>
-    api.predict(decodePredictRequest(message, call, outputFormat), (outputs) => call.reply(encode(outputs)));
+  const predict: UnaryMethod = (message, call) => {
+    let request: TensorPredictRequest;
+    try {
+      request = decodePredictRequest(message, call, outputFormat);
+    } catch (error) {
+      throw countRefused(PREDICT, error);
+    }
+    return api.predict(request, (outputs) => call.reply(encode(outputs)));
+  };
   listener.register(path('Predict'), logged(requestLogs, 'Predict', predict));
   listener.register(path('GetModelMetadata'), (message, call) => call.reply(getModelMetadata(api, message)));
-  for (const [name, method] of Object.entries(inferenceMethods(api)))
+  for (const [name, method] of Object.entries(inferenceMethods(api, 'grpc')))
     listener.register(path(name), logged(requestLogs, name as LoggedMethod, answering(method)));
 }
 

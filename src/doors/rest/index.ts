@@ -4,12 +4,12 @@ import { Code, invalidArgument, type ServingError, toServingError } from '../../
 import { PAUSE_BYTES } from '../../formats/json-reader.js';
 import { metrics, type RequestSource, requestSource } from '../../metrics/metrics.js';
 import type { ExampleRequest } from '../../tensor/inference.js';
-import type { ModelSpec } from '../../tensor/predict-request.js';
+import type { ModelSpec, Priority } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER, parsePriority } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer, retryAfterHeaders } from '../http.js';
 import { isPacked, parseRoute, type Route, unpackBody } from './decode.js';
-import { decodeExampleBody, type ExampleBody } from './decode-examples.js';
+import { decodeExampleBody } from './decode-examples.js';
 import {
   encodeConfig,
   encodeError,
@@ -153,12 +153,13 @@ class RestRoutes {
   #unpackAndRun(exchange: HttpExchange, verb: Verb, modelSpec: ModelSpec, body: Uint8Array): Promise<void> {
     const { timeoutMillis } = this.#options;
     const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
+    let packed: boolean;
     try {
-      if (!isPacked(exchange.header('content-encoding')))
-        return this.#run(exchange, verb, modelSpec, body, deadlineMillis);
+      packed = isPacked(exchange.header('content-encoding'));
     } catch (error) {
       throw countRefused(SOURCES[verb], modelSpec, error);
     }
+    if (!packed) return this.#run(exchange, verb, modelSpec, body, deadlineMillis);
     return unpackBody(body, this.#maxUnpackedBytes)
       .catch((error: unknown) => {
         throw countRefused(SOURCES[verb], modelSpec, error);
@@ -174,9 +175,14 @@ class RestRoutes {
 
   /** The body has been taken when this returns: it may be the network's own buffer. */
   #predict(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number): Promise<void> {
-    if (body.byteLength === 0) throw emptyBody('inputs', PREDICT_EXAMPLES);
     const { cancellation } = exchange;
-    const priority = parsePriority(exchange.header(PRIORITY_HEADER));
+    let priority: Priority;
+    try {
+      if (body.byteLength === 0) throw emptyBody('inputs', PREDICT_EXAMPLES);
+      priority = parsePriority(exchange.header(PRIORITY_HEADER));
+    } catch (error) {
+      throw countRefused(SOURCES.predict, modelSpec, error);
+    }
     return this.#api.predict({ kind: 'json', modelSpec, body, deadlineMillis, cancellation, priority }, (outputs) => {
       // Replying here, while the outputs are ours, spares a copy that would outlive them.
       if (!cancellation.cancelled) this.#json(exchange, encodePredictReply(outputs, this.#replyBuffer));
@@ -184,34 +190,35 @@ class RestRoutes {
   }
 
   async #classify(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number) {
-    const result = await this.#onExamples(exchange, modelSpec, body, deadlineMillis, (request) =>
-      this.#api.classify(request),
-    );
+    const request = await this.#readExamples(exchange, 'classify', modelSpec, body, deadlineMillis);
+    const result = await this.#api.classify(request);
     this.#json(exchange, encodeClassifyReply(result));
   }
 
   async #regress(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number) {
-    const result = await this.#onExamples(exchange, modelSpec, body, deadlineMillis, (request) =>
-      this.#api.regress(request),
-    );
+    const request = await this.#readExamples(exchange, 'regress', modelSpec, body, deadlineMillis);
+    const result = await this.#api.regress(request);
     this.#json(exchange, encodeRegressReply(result));
   }
 
-  /** A short body is parsed at once, where it lies; a long one is copied and parsed in turns. */
-  #onExamples<R>(
+  /** A short body is parsed at once, where it lies; a long one is copied and parsed in turns. Counts what it refuses. */
+  async #readExamples(
     exchange: HttpExchange,
+    verb: Verb,
     modelSpec: ModelSpec,
     body: Uint8Array,
     deadlineMillis: number,
-    run: (request: ExampleRequest) => Promise<R>,
-  ): Promise<R> {
-    if (body.byteLength === 0) throw emptyBody('examples', EXAMPLE_EXAMPLES);
-    const { cancellation } = exchange;
-    const priority = parsePriority(exchange.header(PRIORITY_HEADER));
-    const text = body.byteLength > PAUSE_BYTES ? Buffer.from(body) : body;
-    const runOn = (decoded: ExampleBody) => run({ modelSpec, ...decoded, deadlineMillis, cancellation, priority });
-    const decoded = inTurns(decodeExampleBody(text), cancellation, deadlineMillis);
-    return decoded instanceof Promise ? decoded.then(runOn) : runOn(decoded);
+  ): Promise<ExampleRequest> {
+    try {
+      if (body.byteLength === 0) throw emptyBody('examples', EXAMPLE_EXAMPLES);
+      const { cancellation } = exchange;
+      const priority = parsePriority(exchange.header(PRIORITY_HEADER));
+      const text = body.byteLength > PAUSE_BYTES ? Buffer.from(body) : body;
+      const decoded = await inTurns(decodeExampleBody(text), cancellation, deadlineMillis);
+      return { modelSpec, ...decoded, deadlineMillis, cancellation, priority };
+    } catch (error) {
+      throw countRefused(SOURCES[verb], modelSpec, error);
+    }
   }
 }
 
