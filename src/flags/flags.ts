@@ -70,7 +70,7 @@ const CPUS = availableParallelism();
 // biome-ignore format: a table, one flag a paragraph
 export const FLAGS = [
   { name: 'model_base_path', group: 'Model', type: 'string', unit: 'DIR', default: '',
-    help: 'Base folder of the model: one sub-folder per version, named by its number. Empty: the bundled example model.' },
+    help: 'Base folder of the model: one sub-folder per version, named by its number. Empty: the bundled example models.' },
   { name: 'model_name', group: 'Model', type: 'string', unit: 'NAME', default: 'default',
     help: 'Name under which clients ask for the model.' },
   { name: 'model_config_file', group: 'Model', ...FILE,

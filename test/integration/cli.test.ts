@@ -131,7 +131,8 @@ describe('tensorgate', LIMIT, () => {
       const path = join(folder, 'grpc.sock');
       const left = createServer().listen(path);
       await once(left, 'listening');
-      await withServer(['--port=0', `--grpc_socket_path=${path}`], async () => {
+      await withServer(['--port=0', `--grpc_socket_path=${path}`], async (server) => {
+        assert.match(server.logs(), / gRPC is open socket=\S+grpc\.sock$/m);
         const client = new grpc.Client(`unix:${path}`, grpc.credentials.createInsecure());
         const reply = await new Promise<Buffer>((resolve, reject) => {
           client.makeUnaryRequest(
@@ -169,6 +170,19 @@ describe('tensorgate', LIMIT, () => {
 
   it('refuses a base path that does not exist', async () => {
     await assertRefused(['--model_base_path=/no/such/folder'], /--model_base_path \/no\/such\/folder does not exist/);
+  });
+
+  it('takes a base path written as file://, and says of one in a bucket that it must be copied', async () => {
+    await withServer(
+      [`--model_base_path=file://${modelPath('half_plus_two')}`, '--model_name=half'],
+      async (server) => {
+        assert.equal((await fetch(`http://127.0.0.1:${server.ports.rest}/v1/models/half`)).status, 200);
+      },
+    );
+    await assertRefused(
+      ['--model_base_path=gs://b/m'],
+      /model default is gs:\/\/b\/m, .* local file system only\. Copy/,
+    );
   });
 
   it('refuses a folder that holds no libtensorflow', async () => {
@@ -296,6 +310,9 @@ describe('tensorgate inspect', LIMIT, () => {
   });
 
   it('refuses no folder, two folders, a folder without a SavedModel and a broken SavedModel', async () => {
+    const { status, stdout } = await run(['inspect', '--help']);
+    assert.equal(status, 0);
+    assert.match(stdout, /^Usage: tensorgate inspect DIR\n/);
     await assertInspectRefuses([], /Usage: tensorgate inspect DIR/);
     await assertInspectRefuses(['a', 'b'], /Usage: tensorgate inspect DIR/);
     await assertInspectRefuses(['/no/such/folder'], /\/no\/such\/folder/);

@@ -311,6 +311,16 @@ describe('formatHelp()', () => {
     assert.ok(lines.some((line) => line.startsWith('  tensorgate inspect DIR')));
   });
 
+  it('tells the default of each flag that is on without being given', () => {
+    const help = formatHelp();
+    const on = FLAGS.filter((flag) => flag.default === true);
+    assert.ok(on.length > 5);
+    for (const { name } of on) {
+      const text = help.split(/\n {2}--/).find((entry) => /^\w+/.exec(entry)?.[0] === name);
+      assert.match(text?.replaceAll(/\s+/g, ' ') ?? '', /\(default true\)/, name);
+    }
+  });
+
   it('has one sentence or more of help for each flag, and no flag twice', () => {
     assert.equal(new Set(FLAGS.map(({ name }) => name)).size, FLAGS.length);
     assert.deepEqual(
