@@ -220,5 +220,5 @@ function fail(args: readonly string[], thrown: unknown): never {
   process.exit(START_ERROR_STATUS);
 }
 
-const args = process.argv.slice(2);
+const args = process.argv.slice(2).map((argument) => (argument === '-h' ? '--help' : argument));
 main(args).catch((thrown: unknown) => fail(args, thrown));

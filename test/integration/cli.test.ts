@@ -52,6 +52,7 @@ async function listening(port: number): Promise<Server> {
 describe('tensorgate', LIMIT, () => {
   it('prints all flags in groups with --help', async () => {
     const { status, stdout, stderr } = await run(['--help']);
+    assert.equal((await run(['-h'])).stdout, stdout);
     assert.equal(status, 0);
     assert.equal(stderr, '');
     for (const text of [
@@ -81,6 +82,25 @@ describe('tensorgate', LIMIT, () => {
       assert.match(server.logs(), /^Usage:$/m);
       assert.equal((await fetch(`http://127.0.0.1:${server.ports.rest}/v1/models/digits`)).status, 200);
     });
+  });
+
+  it('refuses to serve the bundled models in the place of those of a misspelt --model_base_path or --model_config_file', async () => {
+    const cases = [
+      ['--model-base-path=/models/m', 'model_base_path'],
+      ['--model_config=/models.config', 'model_config_file'],
+    ];
+    for (const [flag, meant] of cases) {
+      const { status, stdout } = await run([flag as string, ...NO_DOORS]);
+      assert.equal(status, 255);
+      assert.match(
+        stdout,
+        new RegExp(
+          '^Failed to start server\\. Error: INVALID_ARGUMENT: Both --model_base_path and --model_config_file are empty; ' +
+            `unknown argument: ${flag} \\(Did you mean --${meant}\\?\\)$`,
+          'm',
+        ),
+      );
+    }
   });
 
   it('prints the usage on stdout and ends with 255 over a value of the wrong kind', async () => {

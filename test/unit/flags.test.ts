@@ -231,6 +231,7 @@ describe('parseFlags()', () => {
 describe('parseFlags() hands on what is no flag of this server', () => {
   const cases: [string, string[], string][] = [
     ['an unknown flag, with the nearest one', ['--rest_port=1'], '--rest_port=1 (Did you mean --rest_api_port?)'],
+    ['a name that lacks its end', ['--model_config=f'], '--model_config=f (Did you mean --model_config_file?)'],
     ['dashes in a name', ['--model-name=m'], '--model-name=m (Did you mean --model_name?)'],
     ['an argument that is no flag', ['/models/m'], '/models/m (Flags are written --name=value.)'],
     ['dashes alone', ['--'], '-- (Flags are written --name=value.)'],
