@@ -64,7 +64,12 @@ async function read<T extends object>(type: MessageType<T>, path: string): Promi
 }
 
 function metricsPaths(ours: string, monitoring: MonitoringConfig | undefined): string[] {
-  const paths = ours === '' ? [] : [ours];
+  const paths = ours === '' ? [] : [rooted(ours)];
   const { enable = false, path = '' } = monitoring?.prometheus_config ?? {};
-  return enable ? [...paths, path || DEFAULT_MONITORING_PATH] : paths;
+  return enable ? [...paths, rooted(path || DEFAULT_MONITORING_PATH)] : paths;
+}
+
+/** No request has a path that does not begin with a slash: one that was forgotten must not cost the metrics. */
+function rooted(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
 }

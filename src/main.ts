@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bundledModels, DEFAULT_BUNDLED_MODEL, SAMPLE_REQUEST_FILE } from './bundled-models.js';
+import { toLocalFolder } from './config/base-path.js';
 import { checkLogging } from './config/logging-config.js';
 import { type ModelEntry, toModelEntries } from './config/model-entries.js';
 import { readConfigFiles } from './config-files.js';
@@ -76,8 +77,14 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
+const INSPECT_USAGE = `Usage: tensorgate inspect DIR
+
+Prints signatures and shapes of the SavedModel or model.tflite in DIR, or in the highest version in it.
+`;
+
 async function inspect(args: readonly string[]): Promise<void> {
   const [directory, ...rest] = args;
+  if (directory === '--help') return print(INSPECT_USAGE);
   if (directory === undefined || rest.length > 0) throw invalidArgument('Usage: tensorgate inspect DIR');
   const { inspectModel } = await import('./servables/inspect.js');
   const { findSavedModelFolder } = await import('./servables/saved-model-folder.js');
@@ -108,13 +115,14 @@ async function printVersion(flags: Flags): Promise<void> {
 async function modelsToServe(flags: Flags): Promise<ModelEntry[]> {
   if (flags.modelConfigFile !== '') return configuredModels(flags.modelConfigFile);
   if (flags.modelBasePath === '') return bundledModels();
-  if (!existsSync(flags.modelBasePath)) {
+  const basePath = toLocalFolder(flags.modelName, flags.modelBasePath);
+  if (!existsSync(basePath)) {
     throw notFound(
-      `--model_base_path ${resolve(flags.modelBasePath)} does not exist. Give the folder that holds the model's numbered ` +
+      `--model_base_path ${resolve(basePath)} does not exist. Give the folder that holds the model's numbered ` +
         'version folders.',
     );
   }
-  return [{ name: flags.modelName, basePath: flags.modelBasePath, versionPolicy: { kind: 'latest' } }];
+  return [{ name: flags.modelName, basePath, versionPolicy: { kind: 'latest' } }];
 }
 
 async function configuredModels(path: string): Promise<ModelEntry[]> {
@@ -212,5 +220,5 @@ function fail(args: readonly string[], thrown: unknown): never {
   process.exit(START_ERROR_STATUS);
 }
 
-const args = process.argv.slice(2);
+const args = process.argv.slice(2).map((argument) => (argument === '-h' ? '--help' : argument));
 main(args).catch((thrown: unknown) => fail(args, thrown));

@@ -23,7 +23,7 @@ import { isRestPortTaken } from './flags/check-flags.js';
 import type { FlagName, Flags } from './flags/flags.js';
 import { parseGrpcChannelArguments } from './flags/grpc-channel-arguments.js';
 import { findLibtensorflowLite } from './libtensorflowlite.js';
-import { log } from './log.js';
+import { type LogFields, log } from './log.js';
 import { metrics } from './metrics/metrics.js';
 import { Profiler } from './profiling/profiler.js';
 import { type RequestLogOptions, RequestLogs } from './request-log/request-log.js';
@@ -333,11 +333,18 @@ export class Server {
     return Object.entries(this.#doors) as [DoorName, Door][];
   }
 
+  /** For the log. */
+  #address(name: DoorName, port: number): LogFields {
+    const { host, grpcSocketPath } = this.#options.flags;
+    const socket = name === 'grpc' && grpcSocketPath !== '' ? { socket: grpcSocketPath } : {};
+    return port === 0 ? socket : { host, port, ...socket };
+  }
+
   /** A port that nobody asked for and that is taken only costs its door: a drop-in must not fail over it. */
   async #listen(name: DoorName, door: Door): Promise<number> {
     try {
       const port = await door.listen();
-      log.info(`${door.name} is open`, { host: this.#options.flags.host, port });
+      log.info(`${door.name} is open`, this.#address(name, port));
       return port;
     } catch (thrown) {
       if (this.#stopping) return 0; // the door was closed before it was open

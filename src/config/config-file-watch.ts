@@ -1,4 +1,4 @@
-import { codeName, toServingError } from '../errors.js';
+import { codeName, type ServingError, toServingError } from '../errors.js';
 import { parseTextProtoFile, readTextFile } from '../formats/text-proto.js';
 import { ModelServerConfig } from '../gen/messages.js';
 import { log } from '../log.js';
@@ -15,7 +15,8 @@ export interface ConfigFileWatchOptions {
 /**
  * Reads the configuration file again and again (--model_config_file_poll_wait_seconds) and puts it in force if it is not:
  * because it has changed, or because a HandleReloadConfigRequest came in between, as in TF Serving. A file that is bad is
- * said once in the log, and tried again at each look: a label may name a version that becomes available later.
+ * said once in the log, and tried again at each look: a label may name a version that becomes available later. A look does
+ * not wait for models: a file that puts right what cannot be loaded is taken at the next one.
  */
 export class ConfigFileWatch {
   readonly #options: ConfigFileWatchOptions;
@@ -57,21 +58,18 @@ export class ConfigFileWatch {
   /** One that is refused changes nothing; one with models that cannot be loaded is in force all the same. */
   async #apply(config: ModelServerConfig, text: string): Promise<void> {
     const { path, configurator } = this.#options;
+    const { available } = await configurator.begin(config, path);
     const { since } = configurator.state;
-    let refused = true;
-    try {
-      await configurator.reload(config, path);
-      refused = false;
-    } finally {
-      if (configurator.state.since !== since) refused = false;
-      if (!refused) this.#applied = { text, since: configurator.state.since };
-    }
+    this.#applied = { text, since };
+    available.catch((error: unknown) => {
+      if (configurator.state.since === since) this.#report(toServingError(error), 'is in force, but');
+    });
   }
 
-  #report({ code, message }: { readonly code: number; readonly message: string }): void {
+  #report({ code, message }: ServingError, what = 'is not in force:'): void {
     // Models that a stop kept from being loaded are no problem of the file.
     if (this.#closed || this.#lastProblem === message) return;
     this.#lastProblem = message;
-    log.error(`The model config file ${this.#options.path} is not in force: ${codeName(code)}: ${message}`);
+    log.error(`The model config file ${this.#options.path} ${what} ${codeName(code)}: ${message}`);
   }
 }

@@ -39,14 +39,27 @@ export interface ConfigState {
   readonly lastError: ServingError | undefined;
 }
 
+/** A configuration that has been put in force. */
+export interface Reload {
+  /**
+   * Resolves when all models that are new are available. Rejects with UNKNOWN if some of them cannot be loaded, or have been
+   * taken out again before they were.
+   */
+  readonly available: Promise<void>;
+}
+
 /**
  * Holds the configuration in force and moves the server to another one: names, platforms, logging and labels are checked
- * first, and if they are wrong nothing changes. Reloads come one after the other, as in TF Serving.
+ * first, and if they are wrong nothing changes. Configurations are put in force one after the other, as in TF Serving; but
+ * while one of them waits for its models, which with all retries may take minutes, another one may come: the way back from
+ * a model that cannot be loaded must be open.
  */
 export class Configurator {
   readonly #options: ConfiguratorOptions;
   #state: ConfigState;
   #reloads: Promise<unknown> = Promise.resolve();
+  /** Names of models that reloads wait for, by reload. */
+  readonly #awaited = new Set<ReadonlySet<string>>();
 
   constructor(options: ConfiguratorOptions) {
     this.#options = options;
@@ -77,36 +90,61 @@ export class Configurator {
 
   /**
    * Puts `config` in force and resolves when all models that are new are available. Rejects with INVALID_ARGUMENT or
-   * FAILED_PRECONDITION if it is refused, and with UNKNOWN if some of the new models cannot be loaded; then it is in force
-   * nevertheless, for the other models' sake.
+   * FAILED_PRECONDITION if it is refused, and with UNKNOWN as Reload.available does; then it is in force nevertheless, for
+   * the other models' sake.
    */
-  reload(config: ModelServerConfig, origin: string): Promise<void> {
-    const reload = this.#reloads.then(() => this.#reload(config, origin));
-    this.#reloads = reload.catch((error: unknown) => {
-      this.#state = { ...this.#state, lastError: toServingError(error) };
-    });
-    return reload;
+  async reload(config: ModelServerConfig, origin: string): Promise<void> {
+    const { available } = await this.begin(config, origin);
+    await available;
   }
 
-  async #reload(config: ModelServerConfig, origin: string): Promise<void> {
+  /** As reload(), but resolves as soon as `config` is in force. */
+  begin(config: ModelServerConfig, origin: string): Promise<Reload> {
+    const begun = this.#reloads.then(() => this.#begin(config, origin));
+    this.#reloads = begun.catch((error: unknown) => this.#noteError(error));
+    return begun;
+  }
+
+  #noteError(error: unknown): void {
+    this.#state = { ...this.#state, lastError: toServingError(error) };
+  }
+
+  async #begin(config: ModelServerConfig, origin: string): Promise<Reload> {
     const { manager, source } = this.#options;
     const before = new Set(this.#state.models.map(({ name }) => name));
     const models = toModelEntries(config, this.#state.models);
     if (models === undefined) {
       log.info('Taking no action for empty config.', { origin });
-      return;
+      return { available: Promise.resolve() };
     }
     await checkLogging(models);
     this.#checkLabels(models);
-    this.#state = { models, origin, since: new Date(), lastError: undefined };
+    const since = new Date();
+    this.#state = { models, origin, since, lastError: undefined };
     // All that a label may point to now is available, or was asked for in spite of that: requests follow it at once.
     manager.setVersionLabels(labelsOf(models));
     this.#options.onChange?.(models);
     await source.update(models);
-    const added = new Set(models.map(({ name }) => name).filter((name) => !before.has(name)));
-    await manager.settled(added);
-    log.info('Finished adding/updating models', { origin, models: models.length });
-    this.#checkAvailable(added);
+    const names = models.map(({ name }) => name);
+    const available = this.#untilAvailable(new Set(names.filter((name) => !before.has(name) || this.#isAwaited(name))));
+    available.then(
+      () => log.info('Finished adding/updating models', { origin, models: models.length }),
+      (error: unknown) => {
+        if (this.#state.since === since) this.#noteError(error);
+      },
+    );
+    return { available };
+  }
+
+  async #untilAvailable(names: ReadonlySet<string>): Promise<void> {
+    this.#awaited.add(names);
+    await this.#options.manager.settled(names);
+    this.#awaited.delete(names);
+    this.#checkAvailable(names);
+  }
+
+  #isAwaited(name: string): boolean {
+    return [...this.#awaited].some((names) => names.has(name));
   }
 
   #checkLabels(models: readonly ModelEntry[]): void {
@@ -128,7 +166,14 @@ export class Configurator {
   #checkAvailable(names: ReadonlySet<string>): void {
     const { manager } = this.#options;
     const missing = [...names].filter((name) => !manager.hasAvailable(name));
-    if (missing.length > 0) throw unavailableModels(missing, manager.failures());
+    if (missing.length > 0) throw unavailableModels(missing, [...manager.failures(), ...this.#takenOut(missing)]);
+  }
+
+  #takenOut(names: readonly string[]): ModelFailure[] {
+    const { models } = this.#state;
+    const gone = names.filter((name) => !models.some((model) => model.name === name));
+    const error = new ServingError(Code.ABORTED, 'A later configuration has taken it out.');
+    return gone.map((name) => ({ id: { name }, error }));
   }
 }
 
@@ -138,18 +183,24 @@ function labelsOf(models: readonly ModelEntry[]): VersionLabels {
 
 function labelRefused(name: string, version: bigint): ServingError {
   return failedPrecondition(
-    `Request to assign label to version ${version} of model ${name}, which is not currently available for inference`,
+    `Request to assign label to version ${version} of model ${name}, which is not currently available for inference. Assign ` +
+      'it once the version is available, or start the server with --allow_version_labels_for_unavailable_models, which lets ' +
+      'a new label come before its version.',
   );
 }
 
+/** Why a version could not be loaded or, without one, a whole model. */
+interface ModelFailure {
+  readonly id: Pick<ServableId, 'name'> & Partial<ServableId>;
+  readonly error: ServingError;
+}
+
 /** TF Serving's words for models that could not be loaded; UNKNOWN. */
-export function unavailableModels(
-  names: readonly string[],
-  failures: readonly { readonly id: ServableId; readonly error: ServingError }[],
-): ServingError {
+export function unavailableModels(names: readonly string[], failures: readonly ModelFailure[]): ServingError {
   const reasons = names.map((name) => {
     const failure = failures.find(({ id }) => id.name === name);
-    const id = failure === undefined ? `{name: ${name}}` : formatServableId(failure.id);
+    const version = failure?.id.version;
+    const id = version === undefined ? `{name: ${name}}` : formatServableId({ name, version });
     const why = failure?.error.message ?? `No versions of servable ${name} found under base path`;
     return `{${id} due to error: ${why}}, `;
   });

@@ -13,6 +13,7 @@ import {
   ModelType,
   type FileSystemStoragePathSourceConfig_ServableVersionPolicy as WirePolicy,
 } from '../gen/messages.js';
+import { toLocalFolder } from './base-path.js';
 
 /** The one platform there is. */
 export const TENSORFLOW_PLATFORM = 'tensorflow';
@@ -50,7 +51,7 @@ function checkNames(list: readonly ModelConfig[]): void {
 }
 
 function checkBasePath({ name, base_path: path }: ModelConfig): void {
-  if (isAbsolute(path) || /^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return;
+  if (isAbsolute(toLocalFolder(name, path))) return;
   throw invalidArgument(`Expected model ${name} to have an absolute path or URI; got base_path()=${path}`);
 }
 
@@ -65,11 +66,12 @@ function checkPlatform(model: ModelConfig, oldNames: ReadonlySet<string>): void 
   throw invalidArgument(`Model ${model.name} requests unsupported platform ${platform}`);
 }
 
-function platformOf({ model_type: type, model_platform: platform }: ModelConfig): string {
+function platformOf({ name, model_type: type, model_platform: platform }: ModelConfig): string {
   if (type === ModelType.MODEL_TYPE_UNSPECIFIED) {
     if (platform !== '') return platform;
     throw invalidArgument(
-      'Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform.',
+      'Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform. Add ' +
+        `model_platform: "${TENSORFLOW_PLATFORM}" to model ${name}.`,
     );
   }
   if (platform !== '') {
@@ -85,7 +87,7 @@ function toEntry(config: ModelConfig): ModelEntry {
   const { name, base_path, model_version_policy, version_labels, logging_config } = config;
   return {
     name,
-    basePath: base_path,
+    basePath: toLocalFolder(name, base_path),
     versionPolicy: toPolicy(model_version_policy),
     versionLabels: version_labels,
     ...(logging_config === undefined ? {} : { loggingConfig: logging_config }),

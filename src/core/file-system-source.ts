@@ -4,7 +4,7 @@ import { log } from '../log.js';
 import { MAX_TIMER_MILLIS } from '../timer-limit.js';
 import type { ServableId } from './servable-id.js';
 import type { AspiredVersion, AspiredVersionsCallback, Source } from './source.js';
-import { findVersionFolders } from './version-folders.js';
+import { findMisplacedModel, findVersionFolders } from './version-folders.js';
 import { STABLE_MILLIS, VersionGate, type VersionGateOptions } from './version-gate.js';
 import { selectVersions, type VersionPolicy } from './version-policy.js';
 
@@ -143,7 +143,7 @@ export class FileSystemSource implements Source {
       this.#warn(model.name, describeUnreadable(model, error));
       return undefined;
     }
-    this.#warn(model.name, describeMissing(model, folders));
+    this.#warn(model.name, folders.size === 0 ? await describeNone(model) : describeMissing(model, folders));
     return this.#selectWhole(watched, new Map(folders));
   }
 
@@ -200,10 +200,16 @@ function describeUnreadable({ name, basePath }: MonitoredModel, error: unknown):
   return `The base folder of model ${name}, ${resolve(basePath)}, cannot be read (${reason}). ${EXPECTED}`;
 }
 
+async function describeNone({ name, basePath }: MonitoredModel): Promise<string> {
+  const none = `No version of model ${name} was found in ${resolve(basePath)}`;
+  const misplaced = await findMisplacedModel(basePath);
+  if (misplaced === undefined) return `${none}. ${EXPECTED}`;
+  return `${none}, but ${misplaced} lies in the folder itself. Move all of that into ${resolve(basePath, '1')}, with the version for its name.`;
+}
+
 /** What the version policy asks for and the folders do not have, or undefined if nothing is missing. */
 function describeMissing(model: MonitoredModel, folders: ReadonlyMap<bigint, string>): string | undefined {
   const { name, basePath, versionPolicy } = model;
-  if (folders.size === 0) return `No version of model ${name} was found in ${resolve(basePath)}. ${EXPECTED}`;
   if (versionPolicy.kind !== 'specific') return undefined;
   const missing = versionPolicy.versions.filter((version) => !folders.has(version));
   if (missing.length === 0) return undefined;

@@ -24,6 +24,15 @@ export async function findVersionFolders(basePath: string): Promise<ReadonlyMap<
   return folders;
 }
 
+/** What a version folder has, one of them. */
+const MODEL_FILES: ReadonlySet<string> = new Set(['saved_model.pb', 'saved_model.pbtxt', 'model.tflite']);
+
+/** The model file that lies in the base folder itself, in a version folder's place; undefined if there is none. */
+export async function findMisplacedModel(basePath: string): Promise<string | undefined> {
+  const names = await readdir(resolve(basePath)).catch(() => []);
+  return names.find((name) => MODEL_FILES.has(name));
+}
+
 /** The version a folder of this name would be, or undefined for a name that is no int64. */
 export function parseVersion(folderName: string): bigint | undefined {
   if (!INTEGER.test(folderName)) return undefined;

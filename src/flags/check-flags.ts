@@ -1,6 +1,6 @@
 /** Combinations of flags that tensorflow_model_server refuses at start, and the one that it puts right by itself. */
 import { Code, invalidArgument, ServingError } from '../errors.js';
-import type { CommandLine, FlagName, Flags } from './flags.js';
+import { type CommandLine, describeUnknown, type FlagName, type Flags, nearestFlag } from './flags.js';
 
 interface Refusal {
   readonly applies: (flags: Flags, given: ReadonlySet<FlagName>) => boolean;
@@ -86,11 +86,22 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
+const MODEL_FLAGS: ReadonlySet<FlagName | undefined> = new Set(['model_base_path', 'model_config_file']);
+
 /** Throws a ServingError for flags that contradict each other: flags.md's start errors that need no look at a file. */
-export function checkFlags({ flags, given }: CommandLine): void {
+export function checkFlags({ flags, given, unknown }: CommandLine): void {
+  checkModelFlags(flags, unknown);
   for (const { applies, error } of REFUSALS) {
     if (applies(flags, given)) throw error();
   }
+}
+
+/** A misspelt --model_base_path must not bring up the bundled models in the place of one's own. */
+function checkModelFlags({ modelBasePath, modelConfigFile }: Flags, unknown: readonly string[]): void {
+  if (modelBasePath !== '' || modelConfigFile !== '') return;
+  const misspelt = unknown.find((argument) => MODEL_FLAGS.has(nearestFlag(argument)));
+  if (misspelt === undefined) return;
+  throw invalidArgument(`Both --model_base_path and --model_config_file are empty; ${describeUnknown(misspelt)}`);
 }
 
 /** Whether REST stays off because gRPC has its port: TensorFlow Serving logs an error and runs without REST. */

@@ -13,7 +13,8 @@ Usage:
   tensorgate record-warmup DIR     writes warm-up requests beside the SavedModel in DIR (--help)
   tensorgate tune DIR              finds settings that suit the SavedModel in DIR (--help)
 
-Flags may be written --name=value, -name=value or --name value; booleans may stand bare.
+Flags may be written --name=value, -name=value or --name value; booleans may stand bare, and are
+off where no default is given.
 `;
 
 /** What --help prints: usage, then the flags by group, at most 100 columns wide. Ends with a line feed. */
@@ -47,7 +48,7 @@ function placeholder(flag: Flag): string {
 
 /** Kept on one line by a no-break space, which wrap() turns back. */
 function formatDefault(flag: Flag): string {
-  if (flag.type === 'bool' || flag.default === '') return '';
+  if (flag.default === false || flag.default === '') return '';
   return ` (default${NO_BREAK_SPACE}${flag.default})`;
 }
 

@@ -70,7 +70,7 @@ const CPUS = availableParallelism();
 // biome-ignore format: a table, one flag a paragraph
 export const FLAGS = [
   { name: 'model_base_path', group: 'Model', type: 'string', unit: 'DIR', default: '',
-    help: 'Base folder of the model: one sub-folder per version, named by its number. Empty: the bundled example model.' },
+    help: 'Base folder of the model: one sub-folder per version, named by its number. Empty: the bundled example models.' },
   { name: 'model_name', group: 'Model', type: 'string', unit: 'NAME', default: 'default',
     help: 'Name under which clients ask for the model.' },
   { name: 'model_config_file', group: 'Model', ...FILE,
@@ -283,10 +283,18 @@ export function parseFlags(args: readonly string[]): CommandLine {
 
 /** The report of an argument that is no flag of this server, with the nearest one. */
 export function describeUnknown(argument: string): string {
-  const name = /^--?([^-=][^=]*)/.exec(argument)?.[1];
-  const hint =
-    name === undefined ? 'Flags are written --name=value.' : `Did you mean --${nearest(name, BY_NAME.keys())}?`;
+  const name = nearestFlag(argument);
+  const hint = name === undefined ? 'Flags are written --name=value.' : `Did you mean --${name}?`;
   return `unknown argument: ${argument} (${hint})`;
+}
+
+/** The flag that was most likely meant; undefined for what does not look like one. */
+export function nearestFlag(argument: string): FlagName | undefined {
+  const name = /^--?([^-=][^=]*)/.exec(argument)?.[1];
+  if (name === undefined) return undefined;
+  // Most of all an ending is left out: `--model_config`.
+  const longer = [...BY_NAME.keys()].filter((flag) => flag.startsWith(name.replaceAll('-', '_')));
+  return nearest(name, longer.length > 0 ? longer : BY_NAME.keys()) as FlagName;
 }
 
 /** For the log: why each flag that was given and changes nothing here does not. */

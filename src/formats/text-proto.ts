@@ -16,6 +16,9 @@ export interface TextProtoOptions {
   readonly skipUnknownFields?: boolean;
 }
 
+/** A message around one scalar value. */
+const WRAPPER = /^google\.protobuf\.[A-Z][A-Za-z0-9]*Value$/;
+
 /** Messages nested deeper than this are refused. */
 const MAX_DEPTH = 100;
 
@@ -157,6 +160,7 @@ class Parser {
     }
     const message = emptyMessage(type);
     const seen = new Set<Field>();
+    if (WRAPPER.test(type.name)) this.#checkWrapped();
     const close = this.#openMessage();
     while (!this.#lookingAt('}') && !this.#lookingAt('>')) this.#readField(type, message, seen, depth);
     this.#consume(close);
@@ -167,6 +171,13 @@ class Parser {
     if (this.#tryConsume('<')) return '>';
     this.#consume('{');
     return '}';
+  }
+
+  /** Most of BatchingParameters are wrapped, and `max_batch_size: 32` is what everybody writes first. */
+  #checkWrapped(): void {
+    const { kind, text } = this.#tokens.current;
+    if (kind === 'symbol' || kind === 'end') return;
+    throw this.#error(`Expected "{", found "${text}". Write the value as { value: ${text} }.`);
   }
 
   /** One field with what separates it from the next one. */

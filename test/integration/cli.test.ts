@@ -52,6 +52,7 @@ async function listening(port: number): Promise<Server> {
 describe('tensorgate', LIMIT, () => {
   it('prints all flags in groups with --help', async () => {
     const { status, stdout, stderr } = await run(['--help']);
+    assert.equal((await run(['-h'])).stdout, stdout);
     assert.equal(status, 0);
     assert.equal(stderr, '');
     for (const text of [
@@ -81,6 +82,25 @@ describe('tensorgate', LIMIT, () => {
       assert.match(server.logs(), /^Usage:$/m);
       assert.equal((await fetch(`http://127.0.0.1:${server.ports.rest}/v1/models/digits`)).status, 200);
     });
+  });
+
+  it('refuses to serve the bundled models in the place of those of a misspelt --model_base_path or --model_config_file', async () => {
+    const cases = [
+      ['--model-base-path=/models/m', 'model_base_path'],
+      ['--model_config=/models.config', 'model_config_file'],
+    ];
+    for (const [flag, meant] of cases) {
+      const { status, stdout } = await run([flag as string, ...NO_DOORS]);
+      assert.equal(status, 255);
+      assert.match(
+        stdout,
+        new RegExp(
+          '^Failed to start server\\. Error: INVALID_ARGUMENT: Both --model_base_path and --model_config_file are empty; ' +
+            `unknown argument: ${flag} \\(Did you mean --${meant}\\?\\)$`,
+          'm',
+        ),
+      );
+    }
   });
 
   it('prints the usage on stdout and ends with 255 over a value of the wrong kind', async () => {
@@ -131,7 +151,8 @@ describe('tensorgate', LIMIT, () => {
       const path = join(folder, 'grpc.sock');
       const left = createServer().listen(path);
       await once(left, 'listening');
-      await withServer(['--port=0', `--grpc_socket_path=${path}`], async () => {
+      await withServer(['--port=0', `--grpc_socket_path=${path}`], async (server) => {
+        assert.match(server.logs(), / gRPC is open socket=\S+grpc\.sock$/m);
         const client = new grpc.Client(`unix:${path}`, grpc.credentials.createInsecure());
         const reply = await new Promise<Buffer>((resolve, reject) => {
           client.makeUnaryRequest(
@@ -169,6 +190,19 @@ describe('tensorgate', LIMIT, () => {
 
   it('refuses a base path that does not exist', async () => {
     await assertRefused(['--model_base_path=/no/such/folder'], /--model_base_path \/no\/such\/folder does not exist/);
+  });
+
+  it('takes a base path written as file://, and says of one in a bucket that it must be copied', async () => {
+    await withServer(
+      [`--model_base_path=file://${modelPath('half_plus_two')}`, '--model_name=half'],
+      async (server) => {
+        assert.equal((await fetch(`http://127.0.0.1:${server.ports.rest}/v1/models/half`)).status, 200);
+      },
+    );
+    await assertRefused(
+      ['--model_base_path=gs://b/m'],
+      /model default is gs:\/\/b\/m, .* local file system only\. Copy/,
+    );
   });
 
   it('refuses a folder that holds no libtensorflow', async () => {
@@ -296,6 +330,9 @@ describe('tensorgate inspect', LIMIT, () => {
   });
 
   it('refuses no folder, two folders, a folder without a SavedModel and a broken SavedModel', async () => {
+    const { status, stdout } = await run(['inspect', '--help']);
+    assert.equal(status, 0);
+    assert.match(stdout, /^Usage: tensorgate inspect DIR\n/);
     await assertInspectRefuses([], /Usage: tensorgate inspect DIR/);
     await assertInspectRefuses(['a', 'b'], /Usage: tensorgate inspect DIR/);
     await assertInspectRefuses(['/no/such/folder'], /\/no\/such\/folder/);

@@ -38,6 +38,10 @@ describe('monitoring_config_file', () => {
     ]);
   });
 
+  it('may leave out the slash that its path begins with', async () => {
+    assert.deepEqual(await paths('prometheus_config { enable: true path: "x" }', '--metrics_path=m'), ['/m', '/x']);
+  });
+
   it('adds none where it does not enable the metrics', async () => {
     for (const text of ['', 'prometheus_config { path: "/x" }', 'prometheus_config { enable: false path: "/x" }']) {
       assert.deepEqual(await paths(text), ['/metrics']);

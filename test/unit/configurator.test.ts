@@ -21,6 +21,8 @@ class FakeManager implements ConfiguredManager {
   readonly available = new Set<string>();
   readonly broken = new Map<string, ServingError>();
   waitedFor: string[] = [];
+  /** What settled() waits for, by name of the model; none: it does not wait. */
+  readonly loads = new Map<string, Promise<void>>();
   setVersionLabels(labels: VersionLabels): void {
     this.labels = labels;
   }
@@ -35,6 +37,7 @@ class FakeManager implements ConfiguredManager {
   }
   async settled(names: ReadonlySet<string>): Promise<void> {
     this.waitedFor = [...names];
+    await Promise.all(this.waitedFor.map((name) => this.loads.get(name)));
   }
   failures() {
     return [...this.broken].map(([name, error]) => ({ id: { name, version: 1n }, error }));
@@ -58,6 +61,13 @@ function create(options: Partial<ConfiguratorOptions> = {}): Configurator {
     },
   };
   return new Configurator({ manager, source, models: [], origin: 'flags', ...options });
+}
+
+/** A load that ends when the test says so. */
+function pendingLoad(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
 }
 
 /** `m` or `m stable=1 canary=2`. */
@@ -168,12 +178,45 @@ describe('A configuration that comes while the server runs', () => {
     assert.deepEqual(updates, ['a', 'b']);
     assert.equal(configurator.state.origin, 'second');
   });
+
+  it('need not wait for the models of the one before it, and takes out one of them that cannot be loaded', async () => {
+    manager.available.add('a 1');
+    const load = pendingLoad();
+    manager.loads.set('bad', load.promise);
+    const configurator = create();
+    const first = assert.rejects(configurator.reload(config('a', 'bad'), 'first'), {
+      code: Code.UNKNOWN,
+      message:
+        '1 model(s) did not become available: {{{name: bad} due to error: A later configuration has taken it out.}, }',
+    });
+    await configurator.reload(config('a'), 'second');
+    load.resolve();
+    await first;
+    assert.deepEqual(updates, ['a,bad', 'a']);
+    assert.equal(configurator.state.origin, 'second');
+    assert.equal(configurator.state.lastError, undefined);
+  });
+
+  it('waits for models that the one before it still waits for, if it has them too', async () => {
+    const load = pendingLoad();
+    manager.loads.set('a', load.promise);
+    const configurator = create();
+    const first = configurator.reload(config('a'), 'first');
+    let isSecondThrough = false;
+    const second = configurator.reload(config('a'), 'second').then(() => (isSecondThrough = true));
+    await sleep(20);
+    assert.equal(isSecondThrough, false);
+    manager.available.add('a 1');
+    load.resolve();
+    await Promise.all([first, second]);
+  });
 });
 
 describe('A version label', () => {
   const REFUSED = {
     code: Code.FAILED_PRECONDITION,
-    message: 'Request to assign label to version 2 of model a, which is not currently available for inference',
+    message:
+      /^Request to assign label to version 2 of model a, which is not currently available for inference\. Assign it once .* or start the server with --allow_version_labels_for_unavailable_models/,
   };
 
   it('is given to a version that is available, and moved to another such one', async () => {
@@ -310,6 +353,35 @@ describe('The configuration file', () => {
       assert.match(
         captured.lines().join(),
         /^E The model config file .* is not in force: NOT_FOUND: The file .* cannot be read \(ENOENT\)/,
+      );
+    }));
+
+  it('is looked at while models of it are being loaded, and taken when it has been put right', () =>
+    withFile(async (path, configurator, watch) => {
+      const load = pendingLoad();
+      manager.loads.set('bad', load.promise);
+      writeFileSync(path, configText('a', 'bad'));
+      await watch.look();
+      await watch.look();
+      writeFileSync(path, configText('a'));
+      await watch.look();
+      assert.deepEqual(updates, ['a,bad', 'a']);
+      load.resolve();
+      await sleep(20);
+      assert.equal(configurator.state.lastError, undefined);
+      assert.doesNotMatch(captured.lines().join(), /did not become available/);
+    }));
+
+  it('with models that cannot be loaded is in force, and the log says so and why', () =>
+    withFile(async (path, configurator, watch) => {
+      manager.broken.set('c', invalidArgument('Broken file.'));
+      writeFileSync(path, configText('a', 'c'));
+      await watch.look();
+      await sleep(20);
+      assert.equal(configurator.state.models.length, 2);
+      assert.match(
+        captured.lines().join(),
+        /E The model config file .*models\.config is in force, but UNKNOWN: 1 model\(s\) did not become available: .*Broken file\./,
       );
     }));
 

@@ -67,6 +67,16 @@ describe('FileSystemSource', () => {
       assert.ok(captured.lines().join().includes(basePath));
     }));
 
+  it('says what to do where the model lies in the base folder itself', () =>
+    withVersions([], async (basePath) => {
+      await writeFile(join(basePath, 'saved_model.pb'), '');
+      assert.deepEqual(await look(basePath), ['m: ']);
+      assert.deepEqual(captured.lines(), [
+        `W No version of model m was found in ${basePath}, but saved_model.pb lies in the folder itself. Move all of that into ` +
+          `${basePath}/1, with the version for its name.`,
+      ]);
+    }));
+
   it('leaves things as they are and names the path where the base folder is missing', () =>
     withVersions([], async (basePath) => {
       assert.deepEqual(await look(join(basePath, 'gone')), []);

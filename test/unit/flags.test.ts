@@ -231,6 +231,7 @@ describe('parseFlags()', () => {
 describe('parseFlags() hands on what is no flag of this server', () => {
   const cases: [string, string[], string][] = [
     ['an unknown flag, with the nearest one', ['--rest_port=1'], '--rest_port=1 (Did you mean --rest_api_port?)'],
+    ['a name that lacks its end', ['--model_config=f'], '--model_config=f (Did you mean --model_config_file?)'],
     ['dashes in a name', ['--model-name=m'], '--model-name=m (Did you mean --model_name?)'],
     ['an argument that is no flag', ['/models/m'], '/models/m (Flags are written --name=value.)'],
     ['dashes alone', ['--'], '-- (Flags are written --name=value.)'],
@@ -309,6 +310,16 @@ describe('formatHelp()', () => {
       assert.equal(lines.filter((line) => pattern.test(line)).length, 1, name);
     }
     assert.ok(lines.some((line) => line.startsWith('  tensorgate inspect DIR')));
+  });
+
+  it('tells the default of each flag that is on without being given', () => {
+    const help = formatHelp();
+    const on = FLAGS.filter((flag) => flag.default === true);
+    assert.ok(on.length > 5);
+    for (const { name } of on) {
+      const text = help.split(/\n {2}--/).find((entry) => /^\w+/.exec(entry)?.[0] === name);
+      assert.match(text?.replaceAll(/\s+/g, ' ') ?? '', /\(default true\)/, name);
+    }
   });
 
   it('has one sentence or more of help for each flag, and no flag twice', () => {

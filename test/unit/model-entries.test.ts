@@ -57,15 +57,22 @@ describe('A ModelServerConfig', () => {
     assert.equal(entries(`model_config_list { ${model('base_path: "/m" model_type: TENSORFLOW')} }`)?.length, 1);
   });
 
-  it('may have a URI as base path', () => {
-    const text = model('base_path: "gs://bucket/m" model_platform: "tensorflow"');
-    assert.equal(entries(`model_config_list { ${text} }`)?.[0]?.basePath, 'gs://bucket/m');
+  it('may have a file:// URI as base path', () => {
+    const text = model('base_path: "file:///models/m" model_platform: "tensorflow"');
+    assert.equal(entries(`model_config_list { ${text} }`)?.[0]?.basePath, '/models/m');
   });
 
   const NEITHER =
-    'Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform.';
+    'Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform. Add ' +
+    'model_platform: "tensorflow" to model m.';
   const BOTH = 'Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform.';
   const refused: [string, string, string][] = [
+    [
+      'has a base path in a bucket',
+      model('base_path: "gs://bucket/m" model_platform: "tensorflow"'),
+      'The base path of model m is gs://bucket/m, but this server reads models from the local file system only. Copy the model ' +
+        'there before the start, with an init container or a sidecar for example, and give that folder.',
+    ],
     ['lists a model twice', model(GOOD) + model(GOOD), 'Illegal to list model m multiple times in config list'],
     [
       'has a relative base path',

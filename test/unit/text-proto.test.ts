@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { Code, type ServingError } from '../../src/errors.js';
 import { decodeMessage, type MessageType } from '../../src/formats/protobuf.js';
 import { parseTextProto, readTextProtoFile, type TextProtoOptions } from '../../src/formats/text-proto.js';
-import { ModelServerConfig } from '../../src/gen/messages.js';
+import { BatchingParameters, ModelServerConfig } from '../../src/gen/messages.js';
 
 const COLOURS = { RED: 0, GREEN: 1, BLUE: -2 } as const;
 
@@ -186,6 +186,14 @@ describe('The text format', () => {
     assert.equal(config?.base_path, '/models/my_model');
     assert.deepEqual(config.model_version_policy?.specific?.versions, [42n, 43n, 44n]);
     assert.deepEqual([...config.version_labels], [['stable', 42n]]);
+  });
+
+  it('a bare value for a wrapped one is an error that tells how to write it', () => {
+    assert.throws(() => parseTextProto(BatchingParameters, 'max_batch_size: 32'), {
+      message:
+        'Error parsing text-format tensorflow.serving.BatchingParameters: 1:17: Expected "{", found "32". Write the value as ' +
+        '{ value: 32 }.',
+    });
   });
 });
 
