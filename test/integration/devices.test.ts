@@ -136,17 +136,23 @@ describe('Several devices', LIMIT, () => {
   });
 });
 
-describe('session_config.pbtxt in a version’s folder', LIMIT, () => {
-  const withConfig = (text: string, use: (flags: string[]) => Promise<void>) =>
+describe('A ConfigProto in a version’s folder', LIMIT, () => {
+  const withConfig = (files: Record<string, string>, use: (flags: string[]) => Promise<void>) =>
     withTempDir(async (folder) => {
       const base = join(folder, 'm');
       await cp(join(modelPath('half_plus_two'), '1'), join(base, '1'), { recursive: true });
-      await writeFile(join(base, '1', 'session_config.pbtxt'), text);
+      for (const [name, text] of Object.entries(files)) await writeFile(join(base, '1', name), text);
       await use(['--model_name=half', `--model_base_path=${base}`, '--max_num_load_retries=0']);
     });
-
-  it('configures the sessions of that version', () =>
-    withConfig('log_device_placement: true', (flags) =>
+  const refused = (files: Record<string, string>, message: RegExp) =>
+    withConfig(files, (flags) =>
+      assert.rejects(
+        withServer(flags, async () => {}),
+        message,
+      ),
+    );
+  const placed = (files: Record<string, string>) =>
+    withConfig(files, (flags) =>
       withServer(
         flags,
         async (server) => {
@@ -155,14 +161,36 @@ describe('session_config.pbtxt in a version’s folder', LIMIT, () => {
         },
         { env: { TF_CPP_MIN_LOG_LEVEL: '0' } },
       ),
+    );
+
+  it('configures the sessions of that version, as session_config.pbtxt or session_config.json', async () => {
+    await placed({ 'session_config.pbtxt': 'log_device_placement: true' });
+    await placed({ 'session_config.json': '{"logDevicePlacement": true}' });
+  });
+
+  it('that cannot be parsed is a load error with its name and the field', async () => {
+    await refused(
+      { 'session_config.pbtxt': 'no_such_field: 1' },
+      /Failed to start server.*session_config\.pbtxt.*no_such_field/,
+    );
+    await refused(
+      { 'session_config.json': '{"gpu_options": {"no_such_field": 1}}' },
+      /Failed to start server.*session_config\.json.*gpu_options\.no_such_field does not exist/,
+    );
+  });
+
+  it('that is there twice is a load error with both names', () =>
+    refused(
+      { 'session_config.pbtxt': '', 'session_config.json': '{}' },
+      /Failed to start server. Error: INVALID_ARGUMENT.*both session_config\.pbtxt and session_config\.json.*Remove one/,
     ));
 
-  it('that cannot be parsed is a load error with its name', () =>
-    withConfig('no_such_field: 1', (flags) =>
-      assert.rejects(
-        withServer(flags, async () => {}),
-        /Failed to start server.*session_config\.pbtxt/,
-      ),
+  it('says nothing of devices, which are the same for all models: that has no effect, and a warning says so', () =>
+    withConfig({ 'session_config.json': '{"device_count": {"CPU": 2}, "gpuOptions": {}}' }, (flags) =>
+      withServer(flags, async (server) => {
+        assert.match(server.logs(), /device_count, gpu_options of \S+session_config\.json have no effect/);
+        assert.equal(await predict(server, 'half', '{"instances":[4]}'), '{"predictions":[4.0]}');
+      }),
     ));
 });
 

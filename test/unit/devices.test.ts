@@ -127,7 +127,8 @@ describe('The configuration of sessions', () => {
   it('limits the memory of each GPU, and still takes it as it is needed', () => {
     const devices = { cpus: 1, gpuMemoryLimitsMb: [512, 512] };
     const { gpu_options: gpu } = decodeMessage(ConfigProto, generalSessionConfig({ ...usual, devices }));
-    assert.deepEqual(gpu?.experimental?.virtual_devices, [{ memory_limit_mb: [512] }, { memory_limit_mb: [512] }]);
+    const limits = gpu?.experimental?.virtual_devices.map(({ memory_limit_mb }) => memory_limit_mb);
+    assert.deepEqual(limits, [[512], [512]]);
     assert.equal(gpu?.allow_growth, true);
   });
 
