@@ -138,7 +138,7 @@ interface Replica {
   readonly pool: WorkerPool;
 }
 
-/** Where inputs and outputs lie, too: see leanSessionConfig(). */
+/** Where inputs and outputs lie, too. */
 const LEAN_DEVICE = 'CPU:0';
 
 async function releaseAll(sessions: readonly SessionId[]): Promise<void> {
@@ -151,6 +151,11 @@ function logReplicas(id: ServableId, replicas: readonly Replica[]): void {
     devices,
     residentMegabytes: Math.round(process.memoryUsage.rss() / 2 ** 20),
   });
+}
+
+function deviceError(device: string, error: unknown): ServingError {
+  const { code, message } = toServingError(error);
+  return new ServingError(code, `On device ${device}, so on none of its devices: ${message}`, { cause: error });
 }
 
 function remoteError(target: string, error: unknown): ServingError {
@@ -290,17 +295,18 @@ export class SavedModelLoader implements Loader<SavedModel> {
     checkIsSavedModel(path);
     const tried = await Promise.allSettled(pools.map((pool) => this.#loadSession(pool)));
     const sessions = tried.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const failed = tried.find((result) => result.status === 'rejected');
-    if (failed === undefined) return sessions.map((session, index) => ({ session, pool: pools[index] as WorkerPool }));
+    const failed = tried.findIndex((result) => result.status === 'rejected');
+    if (failed < 0) return sessions.map((session, index) => ({ session, pool: pools[index] as WorkerPool }));
     await releaseAll(sessions.map((session) => session.id));
-    throw failed.reason;
+    const { reason } = tried[failed] as PromiseRejectedResult;
+    throw pools.length === 1 ? reason : deviceError((pools[failed] as WorkerPool).device, reason);
   }
 
   /** The lean session where graph and device allow it, else the general one. */
   async #loadSession(pool: WorkerPool): Promise<LoadedSession> {
     const config = this.#sessionOptions();
     if (this.#options.sessionTarget !== undefined) return this.#loadWith(remoteSessionConfig(config), pool);
-    if (config.interOp > 0 || pool.device !== LEAN_DEVICE) return this.#loadWith(generalSessionConfig(config), pool);
+    if (config.interOp > 0 || !this.#isWholeOn(pool)) return this.#loadWith(generalSessionConfig(config), pool);
     try {
       const lean = await this.#loadWith(leanSessionConfig(config), pool);
       if (!lean.hasV1ControlFlow) return lean;
@@ -309,6 +315,11 @@ export class SavedModelLoader implements Loader<SavedModel> {
       if (!REFUSED_BY_LEAN_EXECUTOR.test(String(error))) throw toServingError(error);
     }
     return this.#loadWith(generalSessionConfig(config), pool);
+  }
+
+  /** Whether all of a graph lies where its inputs and outputs do, whatever devices it names itself: see leanSessionConfig(). */
+  #isWholeOn({ device }: WorkerPool): boolean {
+    return device === LEAN_DEVICE && (this.#options.deviceSetup?.cpus ?? 1) === 1;
   }
 
   #sessionOptions(): SessionOptions {

@@ -9,7 +9,7 @@ import { WorkerPool } from './pool.js';
 
 /** What decides on which devices there are, the same for all sessions of the process: TensorFlow makes its devices once. */
 export interface DeviceSetup {
-  /** So many devices of the CPU's cores and memory, which they share. */
+  /** So many devices of the CPU's cores and memory, which they share: as many as flags name or the operator's file says. */
   readonly cpus: number;
   /** Of each GPU, MB; empty: no limit. */
   readonly gpuMemoryLimitsMb: readonly number[];
@@ -127,7 +127,8 @@ function setUp(options: DevicesOptions): { readonly setup: DeviceSetup; readonly
   const cpus = cpusOf(options);
   const list = (gpuMemoryLimitsMb: readonly number[]) => {
     const setup = { cpus, gpuMemoryLimitsMb };
-    return { setup, devices: binding.listDevices(options.sessionConfig(setup)) };
+    const devices = binding.listDevices(options.sessionConfig(setup));
+    return { setup: { ...setup, cpus: devices.filter(({ name }) => isCpu(name)).length }, devices };
   };
   const limit = options.gpuMemoryLimitMb;
   return limit > 0 ? withLimits(list, limit) : list([]);

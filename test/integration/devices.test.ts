@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { modelPath, withTempDir } from '../support/models.js';
+import { node, writeTextModel } from '../support/text-models.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 120_000 };
@@ -53,6 +54,9 @@ async function placements(flags: readonly string[]): Promise<string[]> {
     );
   });
 }
+
+const X = { name: 'x', dtype: 'DT_FLOAT' };
+const Y = { name: 'y', dtype: 'DT_FLOAT' };
 
 describe('Several devices', LIMIT, () => {
   it('run the graph each: TensorFlow puts one replica on the first, the other on the second', async () => {
@@ -125,6 +129,31 @@ describe('Several devices', LIMIT, () => {
         (error: Error) =>
           error.message.includes(join(base, '1')) &&
           !/tensorgate-[A-Za-z0-9]{6}\//.test(error.message.split(base)[1] ?? ''),
+      );
+    }));
+
+  it('that a graph names itself do not keep it from answering, also where the model is given another one', () =>
+    withTempDir(async (folder) => {
+      const nodes = node('double', 'Add', 'DT_FLOAT', ['x', 'x']).replace('{', '{ device: "/device:CPU:1"');
+      const model = { inputs: [X], outputs: [Y], nodes: nodes + node('y', 'Add', 'DT_FLOAT', ['double', 'x']) };
+      await writeTextModel(folder, model);
+      const flags = ['--model_name=m', `--model_base_path=${folder}`];
+      const config = join(folder, 'session.config');
+      await writeFile(config, 'device_count { key: "CPU" value: 2 }');
+      for (const two of ['--model_devices=other=CPU:1', `--tensorflow_session_config_file=${config}`]) {
+        await withServer([...flags, two], async (server) =>
+          assert.equal(await predict(server, 'm', '{"instances":[1]}'), '{"predictions":[3.0]}'),
+        );
+      }
+    }));
+
+  it('of which one cannot have the model are named by the error', () =>
+    withTempDir(async (folder) => {
+      await writeTextModel(folder, { inputs: [X], outputs: [Y], nodes: node('y', 'Add', 'DT_FLOAT', ['x', 'x']) });
+      const flags = ['--model_name=m', `--model_base_path=${folder}`, TWO, '--max_num_load_retries=0'];
+      await assert.rejects(
+        withServer(flags, async () => {}),
+        /FAILED_PRECONDITION: .*On device CPU:1, so on none of its devices: .*has no saved_model\.pb.*Save it in that form/,
       );
     }));
 
