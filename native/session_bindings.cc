@@ -76,7 +76,8 @@ BackgroundJobs::Settle Load(const SessionOptions& options) {
   Status status;
   const auto acquired = std::make_shared<Acquired>(SessionTable::Get().Acquire(options, &status));
   if (acquired->id() == 0) {
-    return [status](Napi::Env env, const Napi::Promise::Deferred& deferred) { deferred.Reject(MakeError(env, status)); };
+    return
+        [status](Napi::Env env, const Napi::Promise::Deferred& deferred) { deferred.Reject(MakeError(env, status)); };
   }
   const std::shared_ptr<Session> session = SessionTable::Get().Find(acquired->id());
   const bool has_v1_control_flow = session->HasV1ControlFlow();
