@@ -20,6 +20,7 @@ import type { WorkerPool } from '../workers/pool.js';
 import { defaultInput } from './default-input.js';
 import { countLoad } from './load-metrics.js';
 import { noteMlmd } from './mlmd.js';
+import { isLostSession, remoteLoadError, remoteRunError } from './remote-session.js';
 import { SavedModel } from './saved-model.js';
 import {
   checkHasTags,
@@ -136,6 +137,7 @@ interface Replica {
   readonly model: SavedModel;
   readonly signatures: readonly Signature[];
   readonly pool: WorkerPool;
+  readonly isRemote: boolean;
 }
 
 /** Where inputs and outputs lie, too. */
@@ -158,23 +160,18 @@ function deviceError(device: string, error: unknown): ServingError {
   return new ServingError(code, `On device ${device}, so on none of its devices: ${message}`, { cause: error });
 }
 
-function remoteError(target: string, error: unknown): ServingError {
-  const { code, message } = toServingError(error);
-  return new ServingError(
-    code,
-    `The TensorFlow server ${target} (session_target) has not loaded the model: ${message}. It must run and be reached at ` +
-      'that address, with all the servers of its cluster, and see the same files under the same path.',
-  );
-}
-
 export class SavedModelLoader implements Loader<SavedModel> {
   readonly #version: AspiredVersion;
   readonly #options: SavedModelLoaderOptions;
   /** Read anew by each load. */
   #sessionConfig: ConfigProto | undefined;
   #sessions: readonly SessionId[] = [];
-  /** One for each device. */
+  /** One for each device; on another server, one for each time that it was loaded there, the last one in use. */
   #replicas: readonly Replica[] = [];
+  /** How often another server has had to load it again. */
+  #generation = 0;
+  #renewal: Promise<void> | undefined;
+  #unloading = false;
   readonly #cancellation = new Cancellation();
 
   constructor(version: AspiredVersion, options: SavedModelLoaderOptions) {
@@ -203,9 +200,8 @@ export class SavedModelLoader implements Loader<SavedModel> {
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
       for (const { model } of this.#replicas) await this.#options.warmUp?.(model, path, this.#cancellation);
       noteMlmd(id, path);
-      for (const { session } of loaded) binding.nameSession(session.id, traceName(id));
-      this.#sessions = loaded.map(({ session }) => session.id);
-      return this.#spread();
+      this.#keep(loaded);
+      return this.#spread(batching);
     } catch (error) {
       this.#closeReplicas();
       await releaseAll(loaded.map(({ session }) => session.id));
@@ -219,6 +215,8 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   async unload(): Promise<void> {
+    this.#unloading = true;
+    await this.#renewal;
     const sessions = this.#sessions;
     this.#closeReplicas();
     this.#sessions = [];
@@ -237,6 +235,11 @@ export class SavedModelLoader implements Loader<SavedModel> {
     if (typeof batchPolicy !== 'function') return { enabled: true, policy: batchPolicy };
     const policy = await batchPolicy(this.#version.path);
     return { enabled: policy !== undefined, policy };
+  }
+
+  #keep(loaded: readonly Loaded[]): void {
+    for (const { session } of loaded) binding.nameSession(session.id, traceName(this.#version.id));
+    this.#sessions = [...this.#sessions, ...loaded.map(({ session }) => session.id)];
   }
 
   #closeReplicas(): void {
@@ -258,16 +261,55 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const largestBatch = largestBatchOf(batching);
     const sibling = first?.model;
     const model = new SavedModel({ id, session: session.id, lane, signatures, declared, largestBatch, sibling });
-    return { model, signatures, pool };
+    const isRemote = this.#options.sessionTarget !== undefined && session.tflite === undefined;
+    return { model, signatures, pool, isRemote };
   }
 
   /** The first replica answers for all of them; on the only device of the server there is nothing to choose. */
-  #spread(): SavedModel {
+  #spread(batching: Batching): SavedModel {
     const [first] = this.#replicas as readonly [Replica];
+    if (first.isRemote) this.#useLast(batching);
     const places = this.#replicas.flatMap(({ model, pool: { load } }) => (load === undefined ? [] : [{ model, load }]));
     if (places.length > 0) first.model.spreadOver(places);
     if (places.length > 1) logReplicas(this.#version.id, this.#replicas);
     return first.model;
+  }
+
+  /** Sends requests to where the other server has loaded the model last, and has it loaded again once that is lost. */
+  #useLast(batching: Batching): void {
+    const [first] = this.#replicas as readonly [Replica];
+    const { model } = this.#replicas.at(-1) as Replica;
+    const generation = this.#generation;
+    const onError = (error: unknown): ServingError => {
+      if (isLostSession(error) && generation === this.#generation) this.#renew(batching);
+      return remoteRunError(this.#options.sessionTarget ?? '', error);
+    };
+    first.model.spreadOver([{ model, load: { inFlight: 0 }, onError }]);
+  }
+
+  /** Old sessions stay until the version is unloaded: requests may still be on their way to them. */
+  #renew(batching: Batching): void {
+    if (this.#renewal !== undefined || this.#unloading) return;
+    const about = `servable ${formatServableId(this.#version.id)} on ${this.#options.sessionTarget}`;
+    this.#renewal = this.#loadAgain(batching)
+      .then(
+        () => log.warn(`Loaded ${about} again, where it was lost.`),
+        (error) => log.error(`Failed to load ${about} again: ${toServingError(error).message}`),
+      )
+      .finally(() => {
+        this.#renewal = undefined;
+      });
+  }
+
+  async #loadAgain(batching: Batching): Promise<void> {
+    this.#generation += 1;
+    try {
+      const loaded = await this.#loadPreferred();
+      this.#keep(loaded);
+      for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
+    } finally {
+      this.#useLast(batching); // of this generation, so that the next loss is noticed
+    }
   }
 
   #prepare(
@@ -333,10 +375,19 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const { path: directory } = this.#version;
     const interruptible = target !== undefined || this.#sessionOptions().interOp > 0;
     try {
-      return await binding.loadSession({ directory, tags, config, interruptible, device: placement, target });
+      const generation = this.#generation;
+      return await binding.loadSession({
+        directory,
+        tags,
+        config,
+        interruptible,
+        device: placement,
+        target,
+        generation,
+      });
     } catch (error) {
       checkHasTags(directory, tags);
-      throw target === undefined ? error : remoteError(target, error);
+      throw target === undefined ? error : remoteLoadError(target, error);
     }
   }
 }
