@@ -157,6 +157,16 @@ describe('Several devices', LIMIT, () => {
       );
     }));
 
+  it('and models that flags name without need are warned of', () =>
+    withServer([...HALF, '--model_devices=hlaf=CPU:0', '--gpu_memory_limit_mb=100'], async (server) => {
+      assert.match(
+        server.logs(),
+        /--model_devices names the model "hlaf", which is not among those to be served: half\./,
+      );
+      assert.match(server.logs(), /--gpu_memory_limit_mb has no effect/);
+      assert.equal(await predict(server, 'half', '{"instances":[4]}'), '{"predictions":[4.0]}');
+    }));
+
   it('that are not there are a start error, with what there is', async () => {
     await assert.rejects(
       withServer([...HALF, '--devices=GPU:7'], async () => {}),
