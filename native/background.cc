@@ -1,11 +1,10 @@
 #include "background.h"
 
-#include <exception>
 #include <future>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "time_slice.h"
@@ -14,32 +13,19 @@ namespace tensorgate {
 
 namespace {
 
-using Task = std::packaged_task<void()>;
-
-// A thread that waits for the next task. Owned by whoever uses it or by the stack of idle ones; never ends.
+// A thread that waits for the next work, and lies among the idle ones meanwhile. Never ends.
 class Background {
  public:
-  Background() : thread_([this] { Loop(); }) { thread_.detach(); }
-
-  // Throws what `task` throws.
-  void Run(Task task) {
-    std::future<void> done = task.get_future();
-    next_.set_value(std::move(task));
-    done.get();
+  Background() {
+    std::thread([this] { Loop(); }).detach();
   }
+
+  void Run(std::function<void()> work) { next_.set_value(std::move(work)); }
 
  private:
-  void Loop() {
-    ShortenTimeSlice();
-    for (;;) {
-      Task task = next_.get_future().get();
-      next_ = {};  // before the task ends: then the next may come
-      task();
-    }
-  }
+  void Loop();
 
-  std::promise<Task> next_;
-  std::thread thread_;
+  std::promise<std::function<void()>> next_;
 };
 
 class IdleThreads {
@@ -50,43 +36,47 @@ class IdleThreads {
     return *threads;
   }
 
-  std::unique_ptr<Background> Take() {
+  // Throws std::system_error if there is none and none can be made.
+  Background* Take() {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (idle_.empty()) return std::make_unique<Background>();
-    auto last = std::move(idle_.back());
+    if (idle_.empty()) return new Background;
+    Background* last = idle_.back();
     idle_.pop_back();
     return last;
   }
 
-  void Give(std::unique_ptr<Background> thread) {
+  void Give(Background* thread) {
     std::lock_guard<std::mutex> lock(mutex_);
-    idle_.push_back(std::move(thread));
+    idle_.push_back(thread);
   }
 
  private:
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Background>> idle_;
+  std::vector<Background*> idle_;
 };
+
+void Background::Loop() {
+  ShortenTimeSlice();
+  for (;;) {
+    {
+      const std::function<void()> work = next_.get_future().get();
+      next_ = {};  // before it is idle again: then the next may come
+      work();
+    }
+    IdleThreads::Get().Give(this);
+  }
+}
 
 }  // namespace
 
-void RunInBackground(const std::function<void()>& work) {
-  std::unique_ptr<Background> thread;
+void RunInBackground(std::function<void()> work) {
+  Background* thread = nullptr;
   try {
     thread = IdleThreads::Get().Take();
   } catch (const std::system_error&) {
-    return work();  // the system has no thread left
+    return work();
   }
-  std::exception_ptr thrown;
-  thread->Run(Task([&] {
-    try {
-      work();
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-  }));
-  IdleThreads::Get().Give(std::move(thread));
-  if (thrown) std::rethrow_exception(thrown);
+  thread->Run(std::move(work));
 }
 
 }  // namespace tensorgate

@@ -12,6 +12,7 @@ EnvData* EnvData::Of(napi_env env) {
 
 void EnvData::Attach(napi_env env) {
   auto* data = new EnvData;
+  data->jobs = std::make_shared<BackgroundJobs>(env);
   napi_set_instance_data(env, data, nullptr, nullptr);
   napi_add_env_cleanup_hook(env, CleanUp, data);
 }
@@ -21,6 +22,7 @@ void EnvData::CleanUp(void* arg) {
   // Quietly: no JavaScript runs any more.
   data->grpc_listeners.clear();
   if (data->port) data->port->Close();
+  data->jobs->Close();
   for (int id : data->sessions) SessionTable::Get().Release(id);
 }
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "background_jobs.h"
 #include "completion_port.h"
 #include "grpc/grpc_listener.h"
 
@@ -18,6 +19,7 @@ class EnvData {
   static void Attach(napi_env env);
 
   std::shared_ptr<CompletionPort> port;  // null until attach()
+  std::shared_ptr<BackgroundJobs> jobs;
   std::vector<int> sessions;
   std::unordered_map<int, std::shared_ptr<GrpcListener>> grpc_listeners;  // until they are closed
   int next_listener = 1;

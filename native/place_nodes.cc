@@ -47,11 +47,27 @@ class Output {
   uint64_t size_ = 0;
 };
 
-// `/device:CPU:0`, `/cpu:0`, `/job:localhost/replica:0/task:0/device:CPU:*` …
+bool IsSameWord(std::string_view word, std::string_view lower_case) {
+  return std::equal(word.begin(), word.end(), lower_case.begin(), lower_case.end(),
+                    [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+}
+
+// What stands before the next separator; goes on behind it.
+std::string_view TakeUntil(char separator, std::string_view* rest) {
+  const std::string_view word = rest->substr(0, rest->find(separator));
+  rest->remove_prefix(std::min(word.size() + 1, rest->size()));
+  return word;
+}
+
+// `/device:CPU:0`, `/device:CPU`, `/cpu:0`, `/job:localhost/replica:0/task:0/device:CPU:*` …
 bool IsCpu(std::string_view device) {
-  constexpr std::string_view kCpu = "cpu:";
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-  return std::search(device.begin(), device.end(), kCpu.begin(), kCpu.end(), same) != device.end();
+  while (!device.empty()) {
+    std::string_view part = TakeUntil('/', &device);
+    std::string_view word = TakeUntil(':', &part);
+    if (IsSameWord(word, "device")) word = TakeUntil(':', &part);
+    if (IsSameWord(word, "cpu")) return true;
+  }
+  return false;
 }
 
 void WriteNode(std::string_view node_def, std::string_view device, Output* out) {

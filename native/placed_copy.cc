@@ -1,11 +1,9 @@
 #include "placed_copy.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 
@@ -19,33 +17,19 @@ namespace fs = std::filesystem;
 
 constexpr const char* kGraphFile = "saved_model.pb";
 
-// A file's contents where the system keeps them; empty if it cannot be read, or is.
-class MappedFile {
- public:
-  explicit MappedFile(const fs::path& path) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return;
-    struct stat about;
-    if (fstat(file, &about) == 0 && about.st_size > 0) {
-      size_ = static_cast<size_t>(about.st_size);
-      memory_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-    }
-    close(file);
-  }
-  ~MappedFile() {
-    if (memory_ != MAP_FAILED) munmap(memory_, size_);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-
-  std::string_view bytes() const {
-    return memory_ == MAP_FAILED ? std::string_view() : std::string_view(static_cast<const char*>(memory_), size_);
-  }
-
- private:
-  void* memory_ = MAP_FAILED;
-  size_t size_ = 0;
-};
+// A whole file; empty if it cannot be read, or is. Not mapped into memory: a file that is cut short meanwhile, by who
+// copies another model over it, would end the process.
+std::string ReadFile(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes;
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  if (!in || error) return bytes;
+  bytes.resize(size);
+  in.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<size_t>(in.gcount()));
+  return bytes;
+}
 
 std::string MakeTemporaryFolder() {
   std::string name = (fs::temp_directory_path() / "tensorgate-XXXXXX").string();
@@ -64,8 +48,8 @@ Status NoRoom(const std::string& original, const std::string& reason) {
 
 std::unique_ptr<PlacedCopy> PlacedCopy::Make(const std::string& directory, const std::string& device, Status* status) {
   const fs::path from = fs::path(directory);
-  const MappedFile graph(from / kGraphFile);
-  if (graph.bytes().empty()) {
+  const std::string graph = ReadFile(from / kGraphFile);
+  if (graph.empty()) {
     *status = {code::kFailedPrecondition,
                "The folder " + directory + " has no " + kGraphFile +
                    " that can be read, so the model cannot be put on " + device +
@@ -80,7 +64,7 @@ std::unique_ptr<PlacedCopy> PlacedCopy::Make(const std::string& directory, const
       if (entry.path().filename() != kGraphFile)
         fs::create_symlink(fs::absolute(entry.path()), to / entry.path().filename());
     std::ofstream out(to / kGraphFile, std::ios::binary);
-    WritePlaced(graph.bytes(), device, out);
+    WritePlaced(graph, device, out);
     out.close();
     if (out) return copy;
     *status = NoRoom(directory, "writing failed");

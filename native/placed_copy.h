@@ -13,8 +13,8 @@ namespace tensorgate {
 // another: what runs on the host only. Gone with this object, which belongs to one owner.
 class PlacedCopy {
  public:
-  // `device` as TensorFlow writes it: `/device:GPU:1`. Blocks for the copying, which holds neither file in memory of
-  // its own. Null with `status` set if there is no room, or no saved_model.pb. Any thread.
+  // `device` as TensorFlow writes it: `/device:GPU:1`. Blocks for the copying, which holds the original in memory, as
+  // the load will after it. Null with `status` set if there is no room, or no saved_model.pb. Any thread.
   static std::unique_ptr<PlacedCopy> Make(const std::string& directory, const std::string& device, Status* status);
   ~PlacedCopy();
   PlacedCopy(const PlacedCopy&) = delete;

@@ -25,6 +25,7 @@ struct SessionOptions {
   int tflite_interpreters = 0;    // above 0: model.tflite is run, by so many, in place of the SavedModel
   std::string device;             // where all of the graph is to run, `/device:GPU:1`; empty: where TensorFlow puts it
   std::string target;             // the TensorFlow server that runs it, `grpc://host:port`; empty: this process
+  int generation = 0;             // sessions of different ones are never shared
 };
 
 // A tensor of the graph, for runs. In a TensorFlow Lite model its index is a place among the inputs or the outputs.

@@ -1,8 +1,9 @@
 #include "session_bindings.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "background.h"
+#include "background_jobs.h"
 #include "device_list.h"
 #include "env_data.h"
 #include "session_table.h"
@@ -43,58 +44,51 @@ Napi::Object DescribeTflite(Napi::Env env, const TfliteModel& model) {
   return result;
 }
 
-// Off the event loop: a load takes from milliseconds to minutes.
-class LoadWorker : public Napi::AsyncWorker {
+// A reference to a session on its way to JavaScript: given back if it does not get there.
+class Acquired {
  public:
-  LoadWorker(Napi::Env env, SessionOptions options)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), options_(std::move(options)) {}
-  Napi::Promise promise() const { return deferred_.Promise(); }
+  explicit Acquired(int id) : id_(id) {}
+  ~Acquired() {
+    if (id_ != 0) SessionTable::Get().Release(id_);
+  }
+  Acquired(const Acquired&) = delete;
+  Acquired& operator=(const Acquired&) = delete;
 
-  void Execute() override {
-    RunInBackground([this] { id_ = SessionTable::Get().Acquire(options_, &status_); });
-    if (id_ == 0) return;
-    session_ = SessionTable::Get().Find(id_);
-    has_v1_control_flow_ = session_->HasV1ControlFlow();
-  }
-  void OnOK() override {
-    if (id_ == 0) return deferred_.Reject(MakeError(Env(), status_));
-    EnvData::Of(Env())->sessions.push_back(id_);
-    const std::string& meta_graph = session_->meta_graph();
-    Napi::Object result = Napi::Object::New(Env());
-    result["id"] = id_;
-    result["metaGraph"] = Napi::Buffer<char>::Copy(Env(), meta_graph.data(), meta_graph.size());
-    result["steadySignatures"] = Names(Env(), session_->steady_signatures());
-    result["hasV1ControlFlow"] = has_v1_control_flow_;
-    if (const TfliteModel* model = session_->tflite()) result["tflite"] = DescribeTflite(Env(), *model);
-    deferred_.Resolve(result);
-  }
-  // What Execute() has thrown.
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+  int id() const { return id_; }
+  int Take() { return std::exchange(id_, 0); }
 
  private:
-  Napi::Promise::Deferred deferred_;
-  SessionOptions options_;
-  Status status_;
-  int id_ = 0;
-  std::shared_ptr<Session> session_;
-  bool has_v1_control_flow_ = false;
-};
-
-class ReleaseWorker : public Napi::AsyncWorker {
- public:
-  ReleaseWorker(Napi::Env env, int id)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), id_(id) {}
-  Napi::Promise promise() const { return deferred_.Promise(); }
-  void Execute() override {
-    RunInBackground([this] { SessionTable::Get().Release(id_); });
-  }
-  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
-
- private:
-  Napi::Promise::Deferred deferred_;
   int id_;
 };
+
+Napi::Object Describe(Napi::Env env, const Session& session, bool has_v1_control_flow) {
+  const std::string& meta_graph = session.meta_graph();
+  Napi::Object result = Napi::Object::New(env);
+  result["metaGraph"] = Napi::Buffer<char>::Copy(env, meta_graph.data(), meta_graph.size());
+  result["steadySignatures"] = Names(env, session.steady_signatures());
+  result["hasV1ControlFlow"] = has_v1_control_flow;
+  if (const TfliteModel* model = session.tflite()) result["tflite"] = DescribeTflite(env, *model);
+  return result;
+}
+
+// Off the event loop: a load takes from milliseconds to minutes.
+BackgroundJobs::Settle Load(const SessionOptions& options) {
+  Status status;
+  const auto acquired = std::make_shared<Acquired>(SessionTable::Get().Acquire(options, &status));
+  if (acquired->id() == 0) {
+    return
+        [status](Napi::Env env, const Napi::Promise::Deferred& deferred) { deferred.Reject(MakeError(env, status)); };
+  }
+  const std::shared_ptr<Session> session = SessionTable::Get().Find(acquired->id());
+  const bool has_v1_control_flow = session->HasV1ControlFlow();
+  return [=](Napi::Env env, const Napi::Promise::Deferred& deferred) {
+    Napi::Object result = Describe(env, *session, has_v1_control_flow);
+    result["id"] = acquired->id();
+    EnvData::Of(env)->sessions.push_back(acquired->id());
+    acquired->Take();
+    deferred.Resolve(result);
+  };
+}
 
 std::string Bytes(Napi::Value value) {
   auto bytes = value.As<Napi::Uint8Array>();
@@ -150,13 +144,11 @@ Napi::Value LoadSession(const Napi::CallbackInfo& info) {
                          given.Get("interruptible").ToBoolean(),
                          given.Get("tfliteInterpreters").ToNumber().Int32Value(),
                          Text(given.Get("device")),
-                         Text(given.Get("target"))};
+                         Text(given.Get("target")),
+                         given.Get("generation").ToNumber().Int32Value()};
   auto tags = given.Get("tags").As<Napi::Array>();
   for (uint32_t i = 0; i < tags.Length(); i++) options.tags.push_back(tags.Get(i).ToString().Utf8Value());
-  auto* worker = new LoadWorker(info.Env(), std::move(options));
-  const Napi::Promise promise = worker->promise();
-  worker->Queue();
-  return promise;
+  return EnvData::Of(info.Env())->jobs->Start([options = std::move(options)] { return Load(options); });
 }
 
 Napi::Value ListDevices(const Napi::CallbackInfo& info) {
@@ -180,10 +172,10 @@ Napi::Value ReleaseSession(const Napi::CallbackInfo& info) {
   if (found == held.end())
     throw Napi::Error::New(info.Env(), "This environment holds no session " + std::to_string(id));
   held.erase(found);
-  auto* worker = new ReleaseWorker(info.Env(), id);
-  const Napi::Promise promise = worker->promise();
-  worker->Queue();
-  return promise;
+  return EnvData::Of(info.Env())->jobs->Start([id] {
+    SessionTable::Get().Release(id);
+    return BackgroundJobs::Done();
+  });
 }
 
 Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {

@@ -1,9 +1,10 @@
-/** The text-proto files that flags name, read and checked before the server starts. Part of the composition root. */
+/** The files of messages that flags name, read and checked before the server starts. Part of the composition root. */
 import { createSecureContext } from 'node:tls';
 import { checkBatchingParameters } from './batching/batching-parameters.js';
 import type { GrpcTls } from './doors/grpc.js';
 import { invalidArgument } from './errors.js';
 import type { Flags } from './flags/flags.js';
+import { readMessageFile } from './formats/message-file.js';
 import type { MessageType } from './formats/protobuf.js';
 import { readTextProtoFile } from './formats/text-proto.js';
 import {
@@ -34,7 +35,8 @@ const DEFAULT_MONITORING_PATH = '/monitoring/prometheus/metrics';
  */
 export async function readConfigFiles(flags: Flags, platform?: SessionBundleConfig): Promise<ConfigFiles> {
   const monitoring = await read(MonitoringConfig, flags.monitoringConfigFile);
-  const session = platform?.session_config ?? (await read(ConfigProto, flags.tensorflowSessionConfigFile));
+  const session = platform?.session_config ?? (await readSessionConfig(flags.tensorflowSessionConfigFile));
+  checkGpuMemory(flags, session);
   const batching = platform?.batching_parameters ?? (await read(BatchingParameters, flags.batchingParametersFile));
   if (batching !== undefined)
     checkBatchingParameters(batching, platform === undefined ? flags.batchingParametersFile : flags.platformConfigFile);
@@ -61,6 +63,22 @@ function tlsOf(config: SSLConfig, path: string): GrpcTls {
 
 async function read<T extends object>(type: MessageType<T>, path: string): Promise<T | undefined> {
   return path === '' ? undefined : readTextProtoFile(type, path);
+}
+
+async function readSessionConfig(path: string): Promise<ConfigProto | undefined> {
+  return path === '' ? undefined : readMessageFile(ConfigProto, path);
+}
+
+/** TensorFlow has one or the other, and would refuse both in words of its own. */
+function checkGpuMemory({ gpuMemoryLimitMb, perProcessGpuMemoryFraction }: Flags, session?: ConfigProto): void {
+  const { per_process_gpu_memory_fraction: fraction = 0, experimental } = session?.gpu_options ?? {};
+  const virtual = (experimental?.virtual_devices.length ?? 0) > 0;
+  const flag = gpuMemoryLimitMb > 0 ? '--gpu_memory_limit_mb' : '--per_process_gpu_memory_fraction';
+  if (gpuMemoryLimitMb > 0 ? fraction === 0 && !virtual : perProcessGpuMemoryFraction === 0 || !virtual) return;
+  throw invalidArgument(
+    `${flag} and gpu_options of --tensorflow_session_config_file, or of session_config in --platform_config_file, both say ` +
+      'how much of each GPU is taken. Give one of them.',
+  );
 }
 
 function metricsPaths(ours: string, monitoring: MonitoringConfig | undefined): string[] {

@@ -37,7 +37,7 @@ import { OutputFormat } from './tensor/predict-request.js';
 import { VERSION } from './version.js';
 import { createWarmUp } from './warmup/warm-up.js';
 import { WarmUpMetrics } from './warmup/warm-up-metrics.js';
-import { parseDeviceFlags } from './workers/device-names.js';
+import { type DeviceFlags, parseDeviceFlags } from './workers/device-names.js';
 import { Devices } from './workers/devices.js';
 import { loadOpLibraries, openTensorFlow } from './workers/tensorflow.js';
 
@@ -201,13 +201,27 @@ export class Server {
     const base = this.#options.configFiles?.session;
     const threads = threadsOf(sessionParallelism(flags), base);
     const gpuMemoryFraction = flags.perProcessGpuMemoryFraction;
+    const chosen = parseDeviceFlags(flags.devices, flags.modelDevices);
+    this.#warnOfUnknownModels(chosen);
     return new Devices({
-      ...parseDeviceFlags(flags.devices, flags.modelDevices),
+      ...chosen,
       target: flags.sessionTarget,
       workers: flags.numWorkers || availableParallelism(),
       gpuMemoryLimitMb: flags.gpuMemoryLimitMb,
       sessionConfig: (devices) => generalSessionConfig({ ...threads, gpuMemoryFraction, devices, base }),
     });
+  }
+
+  /** No error: a reload may bring the model yet. */
+  #warnOfUnknownModels({ models }: DeviceFlags): void {
+    const known = this.#options.models.map(({ name }) => name);
+    for (const model of models.keys()) {
+      if (known.includes(model)) continue;
+      log.warn(
+        `--model_devices names the model "${model}", which is not among those to be served: ${known.join(', ')}. It has no ` +
+          'effect unless the configuration comes to have a model of that name.',
+      );
+    }
   }
 
   #loaderOptions(flags: Flags): SavedModelLoaderOptions {

@@ -192,7 +192,7 @@ export const FLAGS = [
   { name: 'tensorflow_inter_op_parallelism', group: 'Execution', ...THREADS64, default: 0,
     help: 'Threads that run operations side by side; more than 0 wins over --tensorflow_session_parallelism.' },
   { name: 'tensorflow_session_config_file', group: 'Execution', ...FILE,
-    help: 'ConfigProto (text proto) for the sessions; the flags above win over what it says.' },
+    help: 'ConfigProto (text proto, or JSON in *.json) for the sessions; the flags above win over what it says.' },
   { name: 'per_process_gpu_memory_fraction', group: 'Execution', type: 'float', unit: 'share', min: 0, max: 1, default: 0,
     help: 'Share of the memory of each GPU that is taken; 0: as much as is needed.' },
   { name: 'thread_pool_factory_config_file', group: 'Execution', ...FILE,

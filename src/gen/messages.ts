@@ -9,6 +9,13 @@ export const HealthCheckResponse_ServingStatus = {
   SERVICE_UNKNOWN: 3,
 } as const;
 
+/** tensorflow.ConfigProto.Experimental.MlirBridgeRollout */
+export const ConfigProto_Experimental_MlirBridgeRollout = {
+  MLIR_BRIDGE_ROLLOUT_UNSPECIFIED: 0,
+  MLIR_BRIDGE_ROLLOUT_ENABLED: 1,
+  MLIR_BRIDGE_ROLLOUT_DISABLED: 2,
+} as const;
+
 /** tensorflow.DataType */
 export const DataType = {
   DT_INVALID: 0,
@@ -94,6 +101,41 @@ export const OptimizerOptions_Level = {
   L0: -1,
 } as const;
 
+/** tensorflow.RewriterConfig.CpuLayout */
+export const RewriterConfig_CpuLayout = {
+  NO_CONVERSION_ON_CPU: 0,
+  NCHW_TO_NHWC: 1,
+  NHWC_TO_NCHW: 2,
+} as const;
+
+/** tensorflow.RewriterConfig.MemOptType */
+export const RewriterConfig_MemOptType = {
+  DEFAULT_MEM_OPT: 0,
+  NO_MEM_OPT: 1,
+  MANUAL: 2,
+  SWAPPING_HEURISTICS: 4,
+  RECOMPUTATION_HEURISTICS: 5,
+  SCHEDULING_HEURISTICS: 6,
+  HEURISTICS: 3,
+} as const;
+
+/** tensorflow.RewriterConfig.NumIterationsType */
+export const RewriterConfig_NumIterationsType = {
+  DEFAULT_NUM_ITERS: 0,
+  ONE: 1,
+  TWO: 2,
+} as const;
+
+/** tensorflow.RewriterConfig.Toggle */
+export const RewriterConfig_Toggle = {
+  DEFAULT: 0,
+  ON: 1,
+  OFF: 2,
+  AGGRESSIVE: 3,
+  EXPERIMENTAL_MLIR: 4,
+  EXPERIMENTAL_BOTH: 5,
+} as const;
+
 /** tensorflow.RunOptions.TraceLevel */
 export const RunOptions_TraceLevel = {
   NO_TRACE: 0,
@@ -117,6 +159,13 @@ export const TypeSpecProto_TypeSpecClass = {
   ROW_PARTITION_SPEC: 10,
   REGISTERED_TYPE_SPEC: 12,
   EXTENSION_TYPE_SPEC: 13,
+} as const;
+
+/** tensorflow.VerifierConfig.Toggle */
+export const VerifierConfig_Toggle = {
+  DEFAULT: 0,
+  ON: 1,
+  OFF: 2,
 } as const;
 
 /** tensorflow.error.Code */
@@ -366,6 +415,20 @@ export const ServiceResponse: MessageType<ServiceResponse> = {
   ],
 };
 
+/** tensorflow.AutoParallelOptions */
+export interface AutoParallelOptions {
+  readonly enable: boolean;
+  readonly num_replicas: number;
+}
+
+export const AutoParallelOptions: MessageType<AutoParallelOptions> = {
+  name: 'tensorflow.AutoParallelOptions',
+  fields: [
+    { name: 'enable', number: 1, type: 'bool' },
+    { name: 'num_replicas', number: 2, type: 'int32' },
+  ],
+};
+
 /** tensorflow.BoundedTensorSpecProto */
 export interface BoundedTensorSpecProto {
   readonly name: string;
@@ -398,10 +461,24 @@ export const BytesList: MessageType<BytesList> = {
   ],
 };
 
+/** tensorflow.ClusterDef */
+export interface ClusterDef {
+  readonly job: readonly JobDef[];
+}
+
+export const ClusterDef: MessageType<ClusterDef> = {
+  name: 'tensorflow.ClusterDef',
+  fields: [
+    { name: 'job', number: 1, type: () => JobDef, rule: 'repeated' },
+  ],
+};
+
 /** tensorflow.ConfigProto */
 export interface ConfigProto {
   readonly device_count: ReadonlyMap<string, number>;
   readonly intra_op_parallelism_threads: number;
+  readonly placement_period: number;
+  readonly device_filters: readonly string[];
   readonly inter_op_parallelism_threads: number;
   readonly gpu_options: GPUOptions | undefined;
   readonly allow_soft_placement: boolean;
@@ -410,8 +487,12 @@ export interface ConfigProto {
   readonly graph_options: GraphOptions | undefined;
   readonly operation_timeout_in_ms: bigint;
   readonly session_inter_op_thread_pool: readonly ThreadPoolOptionProto[];
+  readonly rpc_options: RPCOptions | undefined;
+  readonly cluster_def: ClusterDef | undefined;
   readonly isolate_session_state: boolean;
   readonly experimental: ConfigProto_Experimental | undefined;
+  readonly share_cluster_devices_in_session: boolean;
+  readonly pluggable_device_options: GPUOptions | undefined;
 }
 
 export const ConfigProto: MessageType<ConfigProto> = {
@@ -419,6 +500,8 @@ export const ConfigProto: MessageType<ConfigProto> = {
   fields: [
     { name: 'device_count', number: 1, type: 'int32', key: 'string' },
     { name: 'intra_op_parallelism_threads', number: 2, type: 'int32' },
+    { name: 'placement_period', number: 3, type: 'int32' },
+    { name: 'device_filters', number: 4, type: 'string', rule: 'repeated' },
     { name: 'inter_op_parallelism_threads', number: 5, type: 'int32' },
     { name: 'gpu_options', number: 6, type: () => GPUOptions },
     { name: 'allow_soft_placement', number: 7, type: 'bool' },
@@ -427,26 +510,84 @@ export const ConfigProto: MessageType<ConfigProto> = {
     { name: 'graph_options', number: 10, type: () => GraphOptions },
     { name: 'operation_timeout_in_ms', number: 11, type: 'int64' },
     { name: 'session_inter_op_thread_pool', number: 12, type: () => ThreadPoolOptionProto, rule: 'repeated' },
+    { name: 'rpc_options', number: 13, type: () => RPCOptions },
+    { name: 'cluster_def', number: 14, type: () => ClusterDef },
     { name: 'isolate_session_state', number: 15, type: 'bool' },
     { name: 'experimental', number: 16, type: () => ConfigProto_Experimental },
+    { name: 'share_cluster_devices_in_session', number: 17, type: 'bool' },
+    { name: 'pluggable_device_options', number: 18, type: () => GPUOptions },
   ],
 };
 
 /** tensorflow.ConfigProto.Experimental */
 export interface ConfigProto_Experimental {
+  readonly collective_group_leader: string;
   readonly executor_type: string;
+  readonly recv_buf_max_chunk: number;
+  readonly use_numa_affinity: boolean;
+  readonly collective_deterministic_sequential_execution: boolean;
+  readonly collective_nccl: boolean;
+  readonly share_session_state_in_clusterspec_propagation: boolean;
   readonly disable_thread_spinning: boolean;
+  readonly share_cluster_devices_in_session: boolean;
+  readonly session_metadata: SessionMetadata | undefined;
   readonly optimize_for_static_graph: boolean;
+  readonly enable_mlir_bridge: boolean;
   readonly disable_output_partition_graphs: boolean;
+  readonly xla_fusion_autotuner_thresh: bigint;
+  readonly enable_mlir_graph_optimization: boolean;
+  readonly mlir_bridge_rollout: number;
+  readonly use_tfrt: boolean;
+  readonly disable_functional_ops_lowering: boolean;
+  readonly xla_prefer_single_graph_cluster: boolean;
+  readonly disable_optimize_for_static_graph: boolean;
+  readonly disable_eager_executor_streaming_enqueue: boolean;
+  readonly enable_multi_host: boolean;
+  readonly backend_server_port: number;
+  readonly target_tpu: boolean;
+  readonly target_gpu: boolean;
+  readonly stream_merge_threshold: number;
+  readonly tfrt_use_ifrt: boolean;
+  readonly finalize_function_library_runtime: boolean;
+  readonly finalize_resource_manager: boolean;
+  readonly tf2xla_dump_dir: string;
+  readonly online_cost_analysis: boolean;
 }
 
 export const ConfigProto_Experimental: MessageType<ConfigProto_Experimental> = {
   name: 'tensorflow.ConfigProto.Experimental',
   fields: [
+    { name: 'collective_group_leader', number: 1, type: 'string' },
     { name: 'executor_type', number: 3, type: 'string' },
+    { name: 'recv_buf_max_chunk', number: 4, type: 'int32' },
+    { name: 'use_numa_affinity', number: 5, type: 'bool' },
+    { name: 'collective_deterministic_sequential_execution', number: 6, type: 'bool' },
+    { name: 'collective_nccl', number: 7, type: 'bool' },
+    { name: 'share_session_state_in_clusterspec_propagation', number: 8, type: 'bool' },
     { name: 'disable_thread_spinning', number: 9, type: 'bool' },
+    { name: 'share_cluster_devices_in_session', number: 10, type: 'bool' },
+    { name: 'session_metadata', number: 11, type: () => SessionMetadata },
     { name: 'optimize_for_static_graph', number: 12, type: 'bool' },
+    { name: 'enable_mlir_bridge', number: 13, type: 'bool' },
     { name: 'disable_output_partition_graphs', number: 14, type: 'bool' },
+    { name: 'xla_fusion_autotuner_thresh', number: 15, type: 'int64' },
+    { name: 'enable_mlir_graph_optimization', number: 16, type: 'bool' },
+    { name: 'mlir_bridge_rollout', number: 17, type: ConfigProto_Experimental_MlirBridgeRollout },
+    { name: 'use_tfrt', number: 18, type: 'bool' },
+    { name: 'disable_functional_ops_lowering', number: 21, type: 'bool' },
+    { name: 'xla_prefer_single_graph_cluster', number: 22, type: 'bool' },
+    { name: 'disable_optimize_for_static_graph', number: 24, type: 'bool' },
+    { name: 'disable_eager_executor_streaming_enqueue', number: 26, type: 'bool' },
+    { name: 'enable_multi_host', number: 27, type: 'bool' },
+    { name: 'backend_server_port', number: 28, type: 'int32' },
+    { name: 'target_tpu', number: 29, type: 'bool' },
+    { name: 'target_gpu', number: 30, type: 'bool' },
+    { name: 'stream_merge_threshold', number: 31, type: 'int32' },
+    { name: 'tfrt_use_ifrt', number: 32, type: 'bool' },
+    { name: 'finalize_function_library_runtime', number: 33, type: 'bool' },
+    { name: 'finalize_resource_manager', number: 34, type: 'bool' },
+    { name: 'tf2xla_dump_dir', number: 35, type: 'string' },
+    { name: 'online_cost_analysis', number: 36, type: 'bool' },
   ],
 };
 
@@ -543,8 +684,13 @@ export const FunctionDefLibrary: MessageType<FunctionDefLibrary> = {
 /** tensorflow.GPUOptions */
 export interface GPUOptions {
   readonly per_process_gpu_memory_fraction: number;
+  readonly allocator_type: string;
+  readonly deferred_deletion_bytes: bigint;
   readonly allow_growth: boolean;
   readonly visible_device_list: string;
+  readonly polling_active_delay_usecs: number;
+  readonly polling_inactive_delay_msecs: number;
+  readonly force_gpu_compatible: boolean;
   readonly experimental: GPUOptions_Experimental | undefined;
 }
 
@@ -552,8 +698,13 @@ export const GPUOptions: MessageType<GPUOptions> = {
   name: 'tensorflow.GPUOptions',
   fields: [
     { name: 'per_process_gpu_memory_fraction', number: 1, type: 'double' },
+    { name: 'allocator_type', number: 2, type: 'string' },
+    { name: 'deferred_deletion_bytes', number: 3, type: 'int64' },
     { name: 'allow_growth', number: 4, type: 'bool' },
     { name: 'visible_device_list', number: 5, type: 'string' },
+    { name: 'polling_active_delay_usecs', number: 6, type: 'int32' },
+    { name: 'polling_inactive_delay_msecs', number: 7, type: 'int32' },
+    { name: 'force_gpu_compatible', number: 8, type: 'bool' },
     { name: 'experimental', number: 9, type: () => GPUOptions_Experimental },
   ],
 };
@@ -561,24 +712,78 @@ export const GPUOptions: MessageType<GPUOptions> = {
 /** tensorflow.GPUOptions.Experimental */
 export interface GPUOptions_Experimental {
   readonly virtual_devices: readonly GPUOptions_Experimental_VirtualDevices[];
+  readonly use_unified_memory: boolean;
+  readonly num_dev_to_dev_copy_streams: number;
+  readonly collective_ring_order: string;
+  readonly timestamped_allocator: boolean;
+  readonly kernel_tracker_max_interval: number;
+  readonly kernel_tracker_max_bytes: number;
+  readonly kernel_tracker_max_pending: number;
+  readonly internal_fragmentation_fraction: number;
+  readonly use_cuda_malloc_async: boolean;
+  readonly disallow_retry_on_allocation_failure: boolean;
+  readonly gpu_host_mem_limit_in_mb: number;
+  readonly gpu_host_mem_disallow_growth: boolean;
+  readonly num_virtual_devices_per_gpu: number;
+  readonly gpu_system_memory_size_in_mb: number;
+  readonly populate_pjrt_gpu_client_creation_info: boolean;
+  readonly node_id: number;
+  readonly stream_merge_options: GPUOptions_Experimental_StreamMergeOptions | undefined;
 }
 
 export const GPUOptions_Experimental: MessageType<GPUOptions_Experimental> = {
   name: 'tensorflow.GPUOptions.Experimental',
   fields: [
     { name: 'virtual_devices', number: 1, type: () => GPUOptions_Experimental_VirtualDevices, rule: 'repeated' },
+    { name: 'use_unified_memory', number: 2, type: 'bool' },
+    { name: 'num_dev_to_dev_copy_streams', number: 3, type: 'int32' },
+    { name: 'collective_ring_order', number: 4, type: 'string' },
+    { name: 'timestamped_allocator', number: 5, type: 'bool' },
+    { name: 'kernel_tracker_max_interval', number: 7, type: 'int32' },
+    { name: 'kernel_tracker_max_bytes', number: 8, type: 'int32' },
+    { name: 'kernel_tracker_max_pending', number: 9, type: 'int32' },
+    { name: 'internal_fragmentation_fraction', number: 10, type: 'double' },
+    { name: 'use_cuda_malloc_async', number: 11, type: 'bool' },
+    { name: 'disallow_retry_on_allocation_failure', number: 12, type: 'bool' },
+    { name: 'gpu_host_mem_limit_in_mb', number: 13, type: 'float' },
+    { name: 'gpu_host_mem_disallow_growth', number: 14, type: 'bool' },
+    { name: 'num_virtual_devices_per_gpu', number: 15, type: 'int32' },
+    { name: 'gpu_system_memory_size_in_mb', number: 16, type: 'int32' },
+    { name: 'populate_pjrt_gpu_client_creation_info', number: 17, type: 'bool' },
+    { name: 'node_id', number: 18, type: 'int32' },
+    { name: 'stream_merge_options', number: 19, type: () => GPUOptions_Experimental_StreamMergeOptions },
+  ],
+};
+
+/** tensorflow.GPUOptions.Experimental.StreamMergeOptions */
+export interface GPUOptions_Experimental_StreamMergeOptions {
+  readonly merge_host_to_device_stream: boolean;
+  readonly merge_device_to_host_stream: boolean;
+  readonly merge_device_to_device_stream: boolean;
+}
+
+export const GPUOptions_Experimental_StreamMergeOptions: MessageType<GPUOptions_Experimental_StreamMergeOptions> = {
+  name: 'tensorflow.GPUOptions.Experimental.StreamMergeOptions',
+  fields: [
+    { name: 'merge_host_to_device_stream', number: 1, type: 'bool' },
+    { name: 'merge_device_to_host_stream', number: 2, type: 'bool' },
+    { name: 'merge_device_to_device_stream', number: 3, type: 'bool' },
   ],
 };
 
 /** tensorflow.GPUOptions.Experimental.VirtualDevices */
 export interface GPUOptions_Experimental_VirtualDevices {
   readonly memory_limit_mb: readonly number[];
+  readonly priority: readonly number[];
+  readonly device_ordinal: readonly number[];
 }
 
 export const GPUOptions_Experimental_VirtualDevices: MessageType<GPUOptions_Experimental_VirtualDevices> = {
   name: 'tensorflow.GPUOptions.Experimental.VirtualDevices',
   fields: [
     { name: 'memory_limit_mb', number: 1, type: 'float', rule: 'repeated' },
+    { name: 'priority', number: 2, type: 'int32', rule: 'repeated' },
+    { name: 'device_ordinal', number: 3, type: 'int32', rule: 'repeated' },
   ],
 };
 
@@ -598,13 +803,29 @@ export const GraphDef: MessageType<GraphDef> = {
 
 /** tensorflow.GraphOptions */
 export interface GraphOptions {
+  readonly enable_recv_scheduling: boolean;
   readonly optimizer_options: OptimizerOptions | undefined;
+  readonly build_cost_model: bigint;
+  readonly infer_shapes: boolean;
+  readonly place_pruned_graph: boolean;
+  readonly enable_bfloat16_sendrecv: boolean;
+  readonly timeline_step: number;
+  readonly build_cost_model_after: bigint;
+  readonly rewrite_options: RewriterConfig | undefined;
 }
 
 export const GraphOptions: MessageType<GraphOptions> = {
   name: 'tensorflow.GraphOptions',
   fields: [
+    { name: 'enable_recv_scheduling', number: 2, type: 'bool' },
     { name: 'optimizer_options', number: 3, type: () => OptimizerOptions },
+    { name: 'build_cost_model', number: 4, type: 'int64' },
+    { name: 'infer_shapes', number: 5, type: 'bool' },
+    { name: 'place_pruned_graph', number: 6, type: 'bool' },
+    { name: 'enable_bfloat16_sendrecv', number: 7, type: 'bool' },
+    { name: 'timeline_step', number: 8, type: 'int32' },
+    { name: 'build_cost_model_after', number: 9, type: 'int64' },
+    { name: 'rewrite_options', number: 10, type: () => RewriterConfig },
   ],
 };
 
@@ -617,6 +838,20 @@ export const Int64List: MessageType<Int64List> = {
   name: 'tensorflow.Int64List',
   fields: [
     { name: 'value', number: 1, type: 'int64', rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.JobDef */
+export interface JobDef {
+  readonly name: string;
+  readonly tasks: ReadonlyMap<number, string>;
+}
+
+export const JobDef: MessageType<JobDef> = {
+  name: 'tensorflow.JobDef',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
+    { name: 'tasks', number: 2, type: 'string', key: 'int32' },
   ],
 };
 
@@ -746,15 +981,25 @@ export const OpDef: MessageType<OpDef> = {
 
 /** tensorflow.OptimizerOptions */
 export interface OptimizerOptions {
+  readonly do_common_subexpression_elimination: boolean;
+  readonly do_constant_folding: boolean;
   readonly opt_level: number;
+  readonly do_function_inlining: boolean;
   readonly global_jit_level: number;
+  readonly max_folded_constant_in_bytes: bigint;
+  readonly cpu_global_jit: boolean;
 }
 
 export const OptimizerOptions: MessageType<OptimizerOptions> = {
   name: 'tensorflow.OptimizerOptions',
   fields: [
+    { name: 'do_common_subexpression_elimination', number: 1, type: 'bool' },
+    { name: 'do_constant_folding', number: 2, type: 'bool' },
     { name: 'opt_level', number: 3, type: OptimizerOptions_Level },
+    { name: 'do_function_inlining', number: 4, type: 'bool' },
     { name: 'global_jit_level', number: 5, type: OptimizerOptions_GlobalJitLevel },
+    { name: 'max_folded_constant_in_bytes', number: 6, type: 'int64' },
+    { name: 'cpu_global_jit', number: 7, type: 'bool' },
   ],
 };
 
@@ -850,6 +1095,28 @@ export const ProfileToolData: MessageType<ProfileToolData> = {
   ],
 };
 
+/** tensorflow.RPCOptions */
+export interface RPCOptions {
+  readonly use_rpc_for_inprocess_master: boolean;
+  readonly compression_algorithm: string;
+  readonly compression_level: number;
+  readonly cache_rpc_response: boolean;
+  readonly disable_session_connection_sharing: boolean;
+  readonly num_channels_per_target: number;
+}
+
+export const RPCOptions: MessageType<RPCOptions> = {
+  name: 'tensorflow.RPCOptions',
+  fields: [
+    { name: 'use_rpc_for_inprocess_master', number: 1, type: 'bool' },
+    { name: 'compression_algorithm', number: 2, type: 'string' },
+    { name: 'compression_level', number: 3, type: 'int32' },
+    { name: 'cache_rpc_response', number: 4, type: 'bool' },
+    { name: 'disable_session_connection_sharing', number: 5, type: 'bool' },
+    { name: 'num_channels_per_target', number: 6, type: 'int32' },
+  ],
+};
+
 /** tensorflow.ResourceHandleProto */
 export interface ResourceHandleProto {
   readonly device: string;
@@ -883,6 +1150,102 @@ export const ResourceHandleProto_DtypeAndShape: MessageType<ResourceHandleProto_
   fields: [
     { name: 'dtype', number: 1, type: DataType },
     { name: 'shape', number: 2, type: () => TensorShapeProto },
+  ],
+};
+
+/** tensorflow.RewriterConfig */
+export interface RewriterConfig {
+  readonly layout_optimizer: number;
+  readonly disable_model_pruning: boolean;
+  readonly constant_folding: number;
+  readonly memory_optimization: number;
+  readonly auto_parallel: AutoParallelOptions | undefined;
+  readonly memory_optimizer_target_node_name_scope: string;
+  readonly arithmetic_optimization: number;
+  readonly dependency_optimization: number;
+  readonly loop_optimization: number;
+  readonly function_optimization: number;
+  readonly debug_stripper: number;
+  readonly meta_optimizer_iterations: number;
+  readonly shape_optimization: number;
+  readonly remapping: number;
+  readonly scoped_allocator_optimization: number;
+  readonly scoped_allocator_opts: ScopedAllocatorOptions | undefined;
+  readonly min_graph_nodes: number;
+  readonly pin_to_host_optimization: number;
+  readonly disable_meta_optimizer: boolean;
+  readonly meta_optimizer_timeout_ms: bigint;
+  readonly fail_on_optimizer_errors: boolean;
+  readonly implementation_selector: number;
+  readonly auto_mixed_precision: number;
+  readonly common_subgraph_elimination: number;
+  readonly auto_mixed_precision_mkl: number;
+  readonly experimental_disable_compressed_tensor_optimization: boolean;
+  readonly experimental_disable_folding_quantization_emulation: boolean;
+  readonly use_plugin_optimizers: number;
+  readonly auto_mixed_precision_cpu: number;
+  readonly experimental_conditional_code_motion: number;
+  readonly auto_mixed_precision_onednn_bfloat16: number;
+  readonly disable_tfg_optimizer: boolean;
+  readonly cpu_layout_conversion: number;
+  readonly optimizers: readonly string[];
+  readonly custom_optimizers: readonly RewriterConfig_CustomGraphOptimizer[];
+  readonly inter_optimizer_verifier_config: VerifierConfig | undefined;
+  readonly post_optimization_verifier_config: VerifierConfig | undefined;
+}
+
+export const RewriterConfig: MessageType<RewriterConfig> = {
+  name: 'tensorflow.RewriterConfig',
+  fields: [
+    { name: 'layout_optimizer', number: 1, type: RewriterConfig_Toggle },
+    { name: 'disable_model_pruning', number: 2, type: 'bool' },
+    { name: 'constant_folding', number: 3, type: RewriterConfig_Toggle },
+    { name: 'memory_optimization', number: 4, type: RewriterConfig_MemOptType },
+    { name: 'auto_parallel', number: 5, type: () => AutoParallelOptions },
+    { name: 'memory_optimizer_target_node_name_scope', number: 6, type: 'string' },
+    { name: 'arithmetic_optimization', number: 7, type: RewriterConfig_Toggle },
+    { name: 'dependency_optimization', number: 8, type: RewriterConfig_Toggle },
+    { name: 'loop_optimization', number: 9, type: RewriterConfig_Toggle },
+    { name: 'function_optimization', number: 10, type: RewriterConfig_Toggle },
+    { name: 'debug_stripper', number: 11, type: RewriterConfig_Toggle },
+    { name: 'meta_optimizer_iterations', number: 12, type: RewriterConfig_NumIterationsType },
+    { name: 'shape_optimization', number: 13, type: RewriterConfig_Toggle },
+    { name: 'remapping', number: 14, type: RewriterConfig_Toggle },
+    { name: 'scoped_allocator_optimization', number: 15, type: RewriterConfig_Toggle },
+    { name: 'scoped_allocator_opts', number: 16, type: () => ScopedAllocatorOptions },
+    { name: 'min_graph_nodes', number: 17, type: 'int32' },
+    { name: 'pin_to_host_optimization', number: 18, type: RewriterConfig_Toggle },
+    { name: 'disable_meta_optimizer', number: 19, type: 'bool' },
+    { name: 'meta_optimizer_timeout_ms', number: 20, type: 'int64' },
+    { name: 'fail_on_optimizer_errors', number: 21, type: 'bool' },
+    { name: 'implementation_selector', number: 22, type: RewriterConfig_Toggle },
+    { name: 'auto_mixed_precision', number: 23, type: RewriterConfig_Toggle },
+    { name: 'common_subgraph_elimination', number: 24, type: RewriterConfig_Toggle },
+    { name: 'auto_mixed_precision_mkl', number: 25, type: RewriterConfig_Toggle },
+    { name: 'experimental_disable_compressed_tensor_optimization', number: 26, type: 'bool' },
+    { name: 'experimental_disable_folding_quantization_emulation', number: 27, type: 'bool' },
+    { name: 'use_plugin_optimizers', number: 28, type: RewriterConfig_Toggle },
+    { name: 'auto_mixed_precision_cpu', number: 29, type: RewriterConfig_Toggle },
+    { name: 'experimental_conditional_code_motion', number: 30, type: RewriterConfig_Toggle },
+    { name: 'auto_mixed_precision_onednn_bfloat16', number: 31, type: RewriterConfig_Toggle },
+    { name: 'disable_tfg_optimizer', number: 32, type: 'bool' },
+    { name: 'cpu_layout_conversion', number: 50, type: RewriterConfig_CpuLayout },
+    { name: 'optimizers', number: 100, type: 'string', rule: 'repeated' },
+    { name: 'custom_optimizers', number: 200, type: () => RewriterConfig_CustomGraphOptimizer, rule: 'repeated' },
+    { name: 'inter_optimizer_verifier_config', number: 300, type: () => VerifierConfig },
+    { name: 'post_optimization_verifier_config', number: 301, type: () => VerifierConfig },
+  ],
+};
+
+/** tensorflow.RewriterConfig.CustomGraphOptimizer */
+export interface RewriterConfig_CustomGraphOptimizer {
+  readonly name: string;
+}
+
+export const RewriterConfig_CustomGraphOptimizer: MessageType<RewriterConfig_CustomGraphOptimizer> = {
+  name: 'tensorflow.RewriterConfig.CustomGraphOptimizer',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
   ],
 };
 
@@ -931,6 +1294,32 @@ export const SaverDef: MessageType<SaverDef> = {
     { name: 'filename_tensor_name', number: 1, type: 'string' },
     { name: 'save_tensor_name', number: 2, type: 'string' },
     { name: 'restore_op_name', number: 3, type: 'string' },
+  ],
+};
+
+/** tensorflow.ScopedAllocatorOptions */
+export interface ScopedAllocatorOptions {
+  readonly enable_op: readonly string[];
+}
+
+export const ScopedAllocatorOptions: MessageType<ScopedAllocatorOptions> = {
+  name: 'tensorflow.ScopedAllocatorOptions',
+  fields: [
+    { name: 'enable_op', number: 1, type: 'string', rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.SessionMetadata */
+export interface SessionMetadata {
+  readonly name: string;
+  readonly version: bigint;
+}
+
+export const SessionMetadata: MessageType<SessionMetadata> = {
+  name: 'tensorflow.SessionMetadata',
+  fields: [
+    { name: 'name', number: 1, type: 'string' },
+    { name: 'version', number: 2, type: 'int64' },
   ],
 };
 
@@ -1217,6 +1606,20 @@ export const VariantTensorDataProto: MessageType<VariantTensorDataProto> = {
     { name: 'type_name', number: 1, type: 'string' },
     { name: 'metadata', number: 2, type: 'bytes' },
     { name: 'tensors', number: 3, type: () => TensorProto, rule: 'repeated' },
+  ],
+};
+
+/** tensorflow.VerifierConfig */
+export interface VerifierConfig {
+  readonly verification_timeout_in_ms: bigint;
+  readonly structure_verifier: number;
+}
+
+export const VerifierConfig: MessageType<VerifierConfig> = {
+  name: 'tensorflow.VerifierConfig',
+  fields: [
+    { name: 'verification_timeout_in_ms', number: 1, type: 'int64' },
+    { name: 'structure_verifier', number: 2, type: VerifierConfig_Toggle },
   ],
 };
 

@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly device?: string | undefined;
   /** The TensorFlow server that runs the graph, `grpc://host:port`. Default: this process. */
   readonly target?: string | undefined;
+  /** Sessions of different generations are never shared: another one asks for a new session. Default 0. */
+  readonly generation?: number;
 }
 
 /** An input or output of a TensorFlow Lite model, as its file has it. */

@@ -20,6 +20,7 @@ import type { WorkerPool } from '../workers/pool.js';
 import { defaultInput } from './default-input.js';
 import { countLoad } from './load-metrics.js';
 import { noteMlmd } from './mlmd.js';
+import { isLostSession, remoteLoadError, remoteRunError } from './remote-session.js';
 import { SavedModel } from './saved-model.js';
 import {
   checkHasTags,
@@ -136,9 +137,10 @@ interface Replica {
   readonly model: SavedModel;
   readonly signatures: readonly Signature[];
   readonly pool: WorkerPool;
+  readonly isRemote: boolean;
 }
 
-/** Where inputs and outputs lie, too: see leanSessionConfig(). */
+/** Where inputs and outputs lie, too. */
 const LEAN_DEVICE = 'CPU:0';
 
 async function releaseAll(sessions: readonly SessionId[]): Promise<void> {
@@ -153,13 +155,9 @@ function logReplicas(id: ServableId, replicas: readonly Replica[]): void {
   });
 }
 
-function remoteError(target: string, error: unknown): ServingError {
+function deviceError(device: string, error: unknown): ServingError {
   const { code, message } = toServingError(error);
-  return new ServingError(
-    code,
-    `The TensorFlow server ${target} (session_target) has not loaded the model: ${message}. It must run and be reached at ` +
-      'that address, with all the servers of its cluster, and see the same files under the same path.',
-  );
+  return new ServingError(code, `On device ${device}, so on none of its devices: ${message}`, { cause: error });
 }
 
 export class SavedModelLoader implements Loader<SavedModel> {
@@ -168,8 +166,12 @@ export class SavedModelLoader implements Loader<SavedModel> {
   /** Read anew by each load. */
   #sessionConfig: ConfigProto | undefined;
   #sessions: readonly SessionId[] = [];
-  /** One for each device. */
+  /** One for each device; on another server, one for each time that it was loaded there, the last one in use. */
   #replicas: readonly Replica[] = [];
+  /** How often another server has had to load it again. */
+  #generation = 0;
+  #renewal: Promise<void> | undefined;
+  #unloading = false;
   readonly #cancellation = new Cancellation();
 
   constructor(version: AspiredVersion, options: SavedModelLoaderOptions) {
@@ -198,9 +200,8 @@ export class SavedModelLoader implements Loader<SavedModel> {
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
       for (const { model } of this.#replicas) await this.#options.warmUp?.(model, path, this.#cancellation);
       noteMlmd(id, path);
-      for (const { session } of loaded) binding.nameSession(session.id, traceName(id));
-      this.#sessions = loaded.map(({ session }) => session.id);
-      return this.#spread();
+      this.#keep(loaded);
+      return this.#spread(batching);
     } catch (error) {
       this.#closeReplicas();
       await releaseAll(loaded.map(({ session }) => session.id));
@@ -214,6 +215,8 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   async unload(): Promise<void> {
+    this.#unloading = true;
+    await this.#renewal;
     const sessions = this.#sessions;
     this.#closeReplicas();
     this.#sessions = [];
@@ -232,6 +235,11 @@ export class SavedModelLoader implements Loader<SavedModel> {
     if (typeof batchPolicy !== 'function') return { enabled: true, policy: batchPolicy };
     const policy = await batchPolicy(this.#version.path);
     return { enabled: policy !== undefined, policy };
+  }
+
+  #keep(loaded: readonly Loaded[]): void {
+    for (const { session } of loaded) binding.nameSession(session.id, traceName(this.#version.id));
+    this.#sessions = [...this.#sessions, ...loaded.map(({ session }) => session.id)];
   }
 
   #closeReplicas(): void {
@@ -253,16 +261,55 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const largestBatch = largestBatchOf(batching);
     const sibling = first?.model;
     const model = new SavedModel({ id, session: session.id, lane, signatures, declared, largestBatch, sibling });
-    return { model, signatures, pool };
+    const isRemote = this.#options.sessionTarget !== undefined && session.tflite === undefined;
+    return { model, signatures, pool, isRemote };
   }
 
   /** The first replica answers for all of them; on the only device of the server there is nothing to choose. */
-  #spread(): SavedModel {
+  #spread(batching: Batching): SavedModel {
     const [first] = this.#replicas as readonly [Replica];
+    if (first.isRemote) this.#useLast(batching);
     const places = this.#replicas.flatMap(({ model, pool: { load } }) => (load === undefined ? [] : [{ model, load }]));
     if (places.length > 0) first.model.spreadOver(places);
     if (places.length > 1) logReplicas(this.#version.id, this.#replicas);
     return first.model;
+  }
+
+  /** Sends requests to where the other server has loaded the model last, and has it loaded again once that is lost. */
+  #useLast(batching: Batching): void {
+    const [first] = this.#replicas as readonly [Replica];
+    const { model } = this.#replicas.at(-1) as Replica;
+    const generation = this.#generation;
+    const onError = (error: unknown): ServingError => {
+      if (isLostSession(error) && generation === this.#generation) this.#renew(batching);
+      return remoteRunError(this.#options.sessionTarget ?? '', error);
+    };
+    first.model.spreadOver([{ model, load: { inFlight: 0 }, onError }]);
+  }
+
+  /** Old sessions stay until the version is unloaded: requests may still be on their way to them. */
+  #renew(batching: Batching): void {
+    if (this.#renewal !== undefined || this.#unloading) return;
+    const about = `servable ${formatServableId(this.#version.id)} on ${this.#options.sessionTarget}`;
+    this.#renewal = this.#loadAgain(batching)
+      .then(
+        () => log.warn(`Loaded ${about} again, where it was lost.`),
+        (error) => log.error(`Failed to load ${about} again: ${toServingError(error).message}`),
+      )
+      .finally(() => {
+        this.#renewal = undefined;
+      });
+  }
+
+  async #loadAgain(batching: Batching): Promise<void> {
+    this.#generation += 1;
+    try {
+      const loaded = await this.#loadPreferred();
+      this.#keep(loaded);
+      for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
+    } finally {
+      this.#useLast(batching); // of this generation, so that the next loss is noticed
+    }
   }
 
   #prepare(
@@ -290,17 +337,18 @@ export class SavedModelLoader implements Loader<SavedModel> {
     checkIsSavedModel(path);
     const tried = await Promise.allSettled(pools.map((pool) => this.#loadSession(pool)));
     const sessions = tried.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const failed = tried.find((result) => result.status === 'rejected');
-    if (failed === undefined) return sessions.map((session, index) => ({ session, pool: pools[index] as WorkerPool }));
+    const failed = tried.findIndex((result) => result.status === 'rejected');
+    if (failed < 0) return sessions.map((session, index) => ({ session, pool: pools[index] as WorkerPool }));
     await releaseAll(sessions.map((session) => session.id));
-    throw failed.reason;
+    const { reason } = tried[failed] as PromiseRejectedResult;
+    throw pools.length === 1 ? reason : deviceError((pools[failed] as WorkerPool).device, reason);
   }
 
   /** The lean session where graph and device allow it, else the general one. */
   async #loadSession(pool: WorkerPool): Promise<LoadedSession> {
     const config = this.#sessionOptions();
     if (this.#options.sessionTarget !== undefined) return this.#loadWith(remoteSessionConfig(config), pool);
-    if (config.interOp > 0 || pool.device !== LEAN_DEVICE) return this.#loadWith(generalSessionConfig(config), pool);
+    if (config.interOp > 0 || !this.#isWholeOn(pool)) return this.#loadWith(generalSessionConfig(config), pool);
     try {
       const lean = await this.#loadWith(leanSessionConfig(config), pool);
       if (!lean.hasV1ControlFlow) return lean;
@@ -309,6 +357,11 @@ export class SavedModelLoader implements Loader<SavedModel> {
       if (!REFUSED_BY_LEAN_EXECUTOR.test(String(error))) throw toServingError(error);
     }
     return this.#loadWith(generalSessionConfig(config), pool);
+  }
+
+  /** Whether all of a graph lies where its inputs and outputs do, whatever devices it names itself: see leanSessionConfig(). */
+  #isWholeOn({ device }: WorkerPool): boolean {
+    return device === LEAN_DEVICE && (this.#options.deviceSetup?.cpus ?? 1) === 1;
   }
 
   #sessionOptions(): SessionOptions {
@@ -322,10 +375,19 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const { path: directory } = this.#version;
     const interruptible = target !== undefined || this.#sessionOptions().interOp > 0;
     try {
-      return await binding.loadSession({ directory, tags, config, interruptible, device: placement, target });
+      const generation = this.#generation;
+      return await binding.loadSession({
+        directory,
+        tags,
+        config,
+        interruptible,
+        device: placement,
+        target,
+        generation,
+      });
     } catch (error) {
       checkHasTags(directory, tags);
-      throw target === undefined ? error : remoteError(target, error);
+      throw target === undefined ? error : remoteLoadError(target, error);
     }
   }
 }

@@ -37,6 +37,15 @@ export interface SavedModelOptions {
   readonly largestBatch: number;
 }
 
+/** A replica. */
+export interface Place {
+  readonly model: SavedModel;
+  /** Of its device. */
+  readonly load: DeviceLoad;
+  /** Sees the error of each request that fails there, and says what the client is told; default: the same. */
+  readonly onError?: (error: unknown) => ServingError;
+}
+
 export class SavedModel {
   readonly id: ServableId;
   /** All that the SavedModel declares, internal ones too, in the order of the names' bytes. */
@@ -102,11 +111,14 @@ export class SavedModel {
   }
 
   /** From now on requests are spread over these, of which it may be one itself, and whose devices' loads are counted. */
-  spreadOver(models: readonly { readonly model: SavedModel; readonly load: DeviceLoad }[]): void {
+  spreadOver(places: readonly Place[]): void {
     this.#replicas = new Replicas(
-      models.map(({ model, load }) => ({
+      places.map(({ model, load, onError }) => ({
         load,
-        predict: (request, encode, source) => model.#predictHere(request, encode, source),
+        predict: (request, encode, source) => {
+          const answer = model.#predictHere(request, encode, source);
+          return onError === undefined ? answer : answer.catch((error: unknown) => Promise.reject(onError(error)));
+        },
       })),
     );
   }

@@ -45,10 +45,14 @@ function memoryLimits({ gpuMemoryLimitsMb }: DeviceSetup): Pick<Init<GPUOptions>
   return { experimental: { virtual_devices: gpuMemoryLimitsMb.map((limit) => ({ memory_limit_mb: [limit] })) } };
 }
 
-function deviceCount({ cpus }: DeviceSetup, base: ConfigProto | undefined): Pick<Init<ConfigProto>, 'device_count'> {
-  if (cpus === 1) return {};
-  const said = base?.device_count ?? new Map<string, number>();
-  return { device_count: new Map([...said, ['CPU', Math.max(cpus, said.get('CPU') ?? 0)]]) };
+function deviceCount(
+  { cpus, withoutGpus = false }: DeviceSetup,
+  base: ConfigProto | undefined,
+): Pick<Init<ConfigProto>, 'device_count'> {
+  const count = new Map(base?.device_count);
+  if (cpus > 1) count.set('CPU', Math.max(cpus, count.get('CPU') ?? 0));
+  if (withoutGpus) count.set('GPU', 0);
+  return { device_count: count };
 }
 
 /** What a file says of the experimental part wins, field by field; zero is as if it said nothing. */

@@ -3,16 +3,19 @@
  * chosen and no graph is rewritten; with several, each model has a replica on each of its devices.
  */
 import { invalidArgument, toServingError } from '../errors.js';
+import { log } from '../log.js';
 import { binding, type DeviceInfo } from '../native/binding.js';
 import { type DeviceFlags, type DeviceName, deviceIndex, isCpu, isGpu } from './device-names.js';
 import { WorkerPool } from './pool.js';
 
 /** What decides on which devices there are, the same for all sessions of the process: TensorFlow makes its devices once. */
 export interface DeviceSetup {
-  /** So many devices of the CPU's cores and memory, which they share. */
+  /** So many devices of the CPU's cores and memory, which they share: as many as flags name or the operator's file says. */
   readonly cpus: number;
   /** Of each GPU, MB; empty: no limit. */
   readonly gpuMemoryLimitsMb: readonly number[];
+  /** Whether GPUs are left alone: TensorFlow would take some of their memory even if no model ran there. */
+  readonly withoutGpus?: boolean;
 }
 
 export interface DevicesOptions extends DeviceFlags {
@@ -97,6 +100,8 @@ function planRemote(target: string): Plan {
 function planHere(options: DevicesOptions): Plan {
   const { setup, devices } = setUp(options);
   const gpus = devices.map(({ name }) => name).filter(isGpu);
+  if (options.gpuMemoryLimitMb > 0 && gpus.length === 0)
+    log.warn('--gpu_memory_limit_mb has no effect: there is no GPU that models run on.');
   const first = gpus[0] ?? 'CPU:0';
   const all = gpus.length > 0 ? gpus : [first];
   const models = options.models;
@@ -118,19 +123,26 @@ function placementOf(device: DeviceName, first: DeviceName, several: boolean): s
   return device === first && !(several && !isCpu(device)) ? undefined : `/device:${device}`;
 }
 
-function cpusOf({ devices, models }: DeviceFlags): number {
-  const named = [...(devices === 'all' ? [] : devices), ...[...models.values()].flat()];
-  return Math.max(1, ...named.filter(isCpu).map((name) => deviceIndex(name) + 1));
+/** Those that stand in the flags. */
+function namesIn({ devices, models }: DeviceFlags): DeviceName[] {
+  return [...(devices === 'all' ? [] : devices), ...[...models.values()].flat()];
+}
+
+function cpusOf(names: readonly DeviceName[]): number {
+  return Math.max(1, ...names.filter(isCpu).map((name) => deviceIndex(name) + 1));
 }
 
 function setUp(options: DevicesOptions): { readonly setup: DeviceSetup; readonly devices: readonly DeviceInfo[] } {
-  const cpus = cpusOf(options);
+  const names = namesIn(options);
+  const cpus = cpusOf(names);
+  const withoutGpus = options.devices !== 'all' && !names.some(isGpu);
   const list = (gpuMemoryLimitsMb: readonly number[]) => {
-    const setup = { cpus, gpuMemoryLimitsMb };
-    return { setup, devices: binding.listDevices(options.sessionConfig(setup)) };
+    const setup = { cpus, gpuMemoryLimitsMb, withoutGpus };
+    const devices = binding.listDevices(options.sessionConfig(setup));
+    return { setup: { ...setup, cpus: devices.filter(({ name }) => isCpu(name)).length }, devices };
   };
   const limit = options.gpuMemoryLimitMb;
-  return limit > 0 ? withLimits(list, limit) : list([]);
+  return limit > 0 && !withoutGpus ? withLimits(list, limit) : list([]);
 }
 
 /** TensorFlow wants a limit for each GPU, no more and no fewer, before it tells how many there are. */

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../support/free-port.js';
 import { modelPath, withTempDir } from '../support/models.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
@@ -81,6 +82,54 @@ describe('A session on a TensorFlow server of a cluster', { timeout: 300_000 }, 
           assert.equal(await predict(ports.rest, version), `{"predictions":[${version === 1 ? '8.0' : '12.0'}]}`);
       }),
     ));
+});
+
+describe('A session on one TensorFlow server', { timeout: 300_000 }, () => {
+  const ask = async (port: number) => {
+    const url = `http://127.0.0.1:${port}/v1/models/m:predict`;
+    const reply = await fetch(url, { method: 'POST', body: '{"instances":[4]}' });
+    return { status: reply.status, text: await reply.text() };
+  };
+  const ended = async (server: ChildProcess) => {
+    const end = once(server, 'exit');
+    server.kill('SIGKILL');
+    await end;
+  };
+
+  it('that hangs or is gone keeps no deadline from being held; once it is started anew the model is loaded there again', async () => {
+    const ports = await freePorts(1);
+    const target = `grpc://127.0.0.1:${ports[0]}`;
+    let remote = await startServer(0, ports);
+    try {
+      await withFlags(target, copyHalf, (flags) =>
+        withServer([...flags, '--rest_api_timeout_in_ms=1000'], async (server) => {
+          const { rest } = server.ports;
+          assert.equal((await ask(rest)).status, 200);
+          remote.kill('SIGSTOP');
+          assert.equal((await ask(rest)).status, 504);
+          remote.kill('SIGCONT');
+          assert.equal((await ask(rest)).status, 200);
+          await ended(remote);
+          assert.equal((await ask(rest)).status, 504);
+          for (let restart = 0; restart < 2; restart++) {
+            remote = await startServer(0, ports);
+            const answers = [await ask(rest)];
+            while (answers.at(-1)?.status !== 200 && answers.length < 100) {
+              await sleep(100);
+              answers.push(await ask(rest));
+            }
+            assert.equal(answers.at(-1)?.status, 200, server.logs());
+            const refused = answers.filter(({ status }) => status === 503);
+            assert.ok(refused.length > 0, JSON.stringify(answers));
+            for (const { text } of refused) assert.match(text, new RegExp(`${target} .*was started anew.*Try again`));
+            await ended(remote);
+          }
+        }),
+      );
+    } finally {
+      remote.kill('SIGKILL');
+    }
+  });
 });
 
 describe('A session on a TensorFlow server', { timeout: 120_000 }, () => {

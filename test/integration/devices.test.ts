@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { modelPath, withTempDir } from '../support/models.js';
+import { node, writeTextModel } from '../support/text-models.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 120_000 };
@@ -53,6 +54,9 @@ async function placements(flags: readonly string[]): Promise<string[]> {
     );
   });
 }
+
+const X = { name: 'x', dtype: 'DT_FLOAT' };
+const Y = { name: 'y', dtype: 'DT_FLOAT' };
 
 describe('Several devices', LIMIT, () => {
   it('run the graph each: TensorFlow puts one replica on the first, the other on the second', async () => {
@@ -128,6 +132,41 @@ describe('Several devices', LIMIT, () => {
       );
     }));
 
+  it('that a graph names itself do not keep it from answering, also where the model is given another one', () =>
+    withTempDir(async (folder) => {
+      const nodes = node('double', 'Add', 'DT_FLOAT', ['x', 'x']).replace('{', '{ device: "/device:CPU:1"');
+      const model = { inputs: [X], outputs: [Y], nodes: nodes + node('y', 'Add', 'DT_FLOAT', ['double', 'x']) };
+      await writeTextModel(folder, model);
+      const flags = ['--model_name=m', `--model_base_path=${folder}`];
+      const config = join(folder, 'session.config');
+      await writeFile(config, 'device_count { key: "CPU" value: 2 }');
+      for (const two of ['--model_devices=other=CPU:1', `--tensorflow_session_config_file=${config}`]) {
+        await withServer([...flags, two], async (server) =>
+          assert.equal(await predict(server, 'm', '{"instances":[1]}'), '{"predictions":[3.0]}'),
+        );
+      }
+    }));
+
+  it('of which one cannot have the model are named by the error', () =>
+    withTempDir(async (folder) => {
+      await writeTextModel(folder, { inputs: [X], outputs: [Y], nodes: node('y', 'Add', 'DT_FLOAT', ['x', 'x']) });
+      const flags = ['--model_name=m', `--model_base_path=${folder}`, TWO, '--max_num_load_retries=0'];
+      await assert.rejects(
+        withServer(flags, async () => {}),
+        /FAILED_PRECONDITION: .*On device CPU:1, so on none of its devices: .*has no saved_model\.pb.*Save it in that form/,
+      );
+    }));
+
+  it('and models that flags name without need are warned of', () =>
+    withServer([...HALF, '--model_devices=hlaf=CPU:0', '--gpu_memory_limit_mb=100'], async (server) => {
+      assert.match(
+        server.logs(),
+        /--model_devices names the model "hlaf", which is not among those to be served: half\./,
+      );
+      assert.match(server.logs(), /--gpu_memory_limit_mb has no effect/);
+      assert.equal(await predict(server, 'half', '{"instances":[4]}'), '{"predictions":[4.0]}');
+    }));
+
   it('that are not there are a start error, with what there is', async () => {
     await assert.rejects(
       withServer([...HALF, '--devices=GPU:7'], async () => {}),
@@ -136,17 +175,23 @@ describe('Several devices', LIMIT, () => {
   });
 });
 
-describe('session_config.pbtxt in a version’s folder', LIMIT, () => {
-  const withConfig = (text: string, use: (flags: string[]) => Promise<void>) =>
+describe('A ConfigProto in a version’s folder', LIMIT, () => {
+  const withConfig = (files: Record<string, string>, use: (flags: string[]) => Promise<void>) =>
     withTempDir(async (folder) => {
       const base = join(folder, 'm');
       await cp(join(modelPath('half_plus_two'), '1'), join(base, '1'), { recursive: true });
-      await writeFile(join(base, '1', 'session_config.pbtxt'), text);
+      for (const [name, text] of Object.entries(files)) await writeFile(join(base, '1', name), text);
       await use(['--model_name=half', `--model_base_path=${base}`, '--max_num_load_retries=0']);
     });
-
-  it('configures the sessions of that version', () =>
-    withConfig('log_device_placement: true', (flags) =>
+  const refused = (files: Record<string, string>, message: RegExp) =>
+    withConfig(files, (flags) =>
+      assert.rejects(
+        withServer(flags, async () => {}),
+        message,
+      ),
+    );
+  const placed = (files: Record<string, string>) =>
+    withConfig(files, (flags) =>
       withServer(
         flags,
         async (server) => {
@@ -155,14 +200,36 @@ describe('session_config.pbtxt in a version’s folder', LIMIT, () => {
         },
         { env: { TF_CPP_MIN_LOG_LEVEL: '0' } },
       ),
+    );
+
+  it('configures the sessions of that version, as session_config.pbtxt or session_config.json', async () => {
+    await placed({ 'session_config.pbtxt': 'log_device_placement: true' });
+    await placed({ 'session_config.json': '{"logDevicePlacement": true}' });
+  });
+
+  it('that cannot be parsed is a load error with its name and the field', async () => {
+    await refused(
+      { 'session_config.pbtxt': 'no_such_field: 1' },
+      /Failed to start server.*session_config\.pbtxt.*no_such_field/,
+    );
+    await refused(
+      { 'session_config.json': '{"gpu_options": {"no_such_field": 1}}' },
+      /Failed to start server.*session_config\.json.*gpu_options\.no_such_field does not exist/,
+    );
+  });
+
+  it('that is there twice is a load error with both names', () =>
+    refused(
+      { 'session_config.pbtxt': '', 'session_config.json': '{}' },
+      /Failed to start server. Error: INVALID_ARGUMENT.*both session_config\.pbtxt and session_config\.json.*Remove one/,
     ));
 
-  it('that cannot be parsed is a load error with its name', () =>
-    withConfig('no_such_field: 1', (flags) =>
-      assert.rejects(
-        withServer(flags, async () => {}),
-        /Failed to start server.*session_config\.pbtxt/,
-      ),
+  it('says nothing of devices, which are the same for all models: that has no effect, and a warning says so', () =>
+    withConfig({ 'session_config.json': '{"device_count": {"CPU": 2}, "gpuOptions": {}}' }, (flags) =>
+      withServer(flags, async (server) => {
+        assert.match(server.logs(), /device_count, gpu_options of \S+session_config\.json have no effect/);
+        assert.equal(await predict(server, 'half', '{"instances":[4]}'), '{"predictions":[4.0]}');
+      }),
     ));
 });
 

@@ -12,8 +12,12 @@ import { withTempDir } from '../support/models.js';
 
 /** What the flags make of a file with this text. */
 async function readWith(flag: string, text: string, ...others: string[]) {
+  return readFileWith('file.cfg', flag, text, ...others);
+}
+
+async function readFileWith(name: string, flag: string, text: string, ...others: string[]) {
   return withTempDir(async (folder) => {
-    const path = join(folder, 'file.cfg');
+    const path = join(folder, name);
     await writeFile(path, text);
     return readConfigFiles(parseFlags([`--${flag}=${path}`, ...others]).flags);
   });
@@ -138,5 +142,47 @@ describe('tensorflow_session_config_file', () => {
     assert.equal(general.gpu_options?.per_process_gpu_memory_fraction, 0.25);
     assert.equal(general.experimental?.executor_type, 'DEFAULT');
     assert.equal(general.inter_op_parallelism_threads, 2);
+  });
+
+  it('takes all of ConfigProto, so that files of TensorFlow Serving can stay as they are', async () => {
+    const text =
+      'graph_options { rewrite_options { disable_meta_optimizer: true constant_folding: OFF } infer_shapes: true } ' +
+      'gpu_options { allocator_type: "BFC" force_gpu_compatible: true experimental { use_cuda_malloc_async: true } } ' +
+      'rpc_options { num_channels_per_target: 2 } cluster_def { job { name: "w" tasks { key: 0 value: "h:1" } } } ' +
+      'experimental { mlir_bridge_rollout: MLIR_BRIDGE_ROLLOUT_DISABLED }';
+    const { session: base } = await readWith('tensorflow_session_config_file', text);
+    const general = decode(generalSessionConfig({ intraOp: 0, interOp: 0, base }));
+    assert.equal(general.graph_options?.rewrite_options?.disable_meta_optimizer, true);
+    assert.equal(general.gpu_options?.allocator_type, 'BFC');
+    assert.equal(general.cluster_def?.job[0]?.tasks.get(0), 'h:1');
+    assert.equal(general.experimental?.mlir_bridge_rollout, 2);
+    assert.equal(general.experimental?.optimize_for_static_graph, true);
+  });
+
+  it('is JSON if its name ends in .json', async () => {
+    const read = (text: string) => readFileWith('session.json', 'tensorflow_session_config_file', text);
+    const { session } = await read('{"logDevicePlacement": true, "device_count": {"CPU": 2}}');
+    assert.equal(session?.log_device_placement, true);
+    assert.deepEqual(session?.device_count, new Map([['CPU', 2]]));
+    await assert.rejects(read('{"gpu_options": {"grow": true}}'), {
+      code: Code.INVALID_ARGUMENT,
+      message: /^Invalid protobuf file: '.*session\.json'\. Error parsing JSON .*gpu_options\.grow does not exist/,
+    });
+    await assert.rejects(read('log_device_placement: true'), /session\.json/);
+  });
+
+  it('and --gpu_memory_limit_mb do not both say how much of a GPU is taken', async () => {
+    for (const said of [
+      'per_process_gpu_memory_fraction: 0.5',
+      'experimental { virtual_devices { memory_limit_mb: 1 } }',
+    ]) {
+      await assert.rejects(
+        readWith('tensorflow_session_config_file', `gpu_options { ${said} }`, '--gpu_memory_limit_mb=100'),
+        {
+          code: Code.INVALID_ARGUMENT,
+          message: /--gpu_memory_limit_mb.*--tensorflow_session_config_file.*one of them/,
+        },
+      );
+    }
   });
 });

@@ -55,6 +55,12 @@ describe('--devices and --model_devices', () => {
       ['', '', /--devices cannot say ""/],
       ['CPU:1,CPU:01', '', /--devices cannot say "CPU:1".*twice/],
       ['all', 'CPU:0', /--model_devices cannot say "CPU:0".*MODEL=GPU:0\+GPU:1/],
+      ['all,CPU:0', '', /--devices cannot say "all"/],
+      ['CPU:-1', '', /--devices cannot say "CPU:-1"/],
+      ['/device:CPU:0', '', /--devices cannot say "\/device:CPU:0"/],
+      ['all', '=CPU:0', /--model_devices cannot say "=CPU:0".*MODEL=/],
+      ['all', 'a=CPU:0+GPU', /--model_devices cannot say "GPU".*GPU:0 or CPU:1/],
+      ['all', 'a=CPU:0+CPU:0', /--model_devices cannot say "CPU:0".*twice/],
       ['all', 'a=', /--model_devices cannot say ""/],
       ['all', 'a=CPU:0,a=CPU:1', /"a=CPU:1".*already stands/],
     ];
@@ -124,10 +130,17 @@ describe('The configuration of sessions', () => {
     assert.equal(decodeMessage(ConfigProto, leanSessionConfig(usual)).device_count.size, 0);
   });
 
+  it('leaves GPUs alone where all models run on CPUs', () => {
+    const devices = { cpus: 1, gpuMemoryLimitsMb: [], withoutGpus: true };
+    const { device_count } = decodeMessage(ConfigProto, leanSessionConfig({ ...usual, devices }));
+    assert.deepEqual(device_count, new Map([['GPU', 0]]));
+  });
+
   it('limits the memory of each GPU, and still takes it as it is needed', () => {
     const devices = { cpus: 1, gpuMemoryLimitsMb: [512, 512] };
     const { gpu_options: gpu } = decodeMessage(ConfigProto, generalSessionConfig({ ...usual, devices }));
-    assert.deepEqual(gpu?.experimental?.virtual_devices, [{ memory_limit_mb: [512] }, { memory_limit_mb: [512] }]);
+    const limits = gpu?.experimental?.virtual_devices.map(({ memory_limit_mb }) => memory_limit_mb);
+    assert.deepEqual(limits, [[512], [512]]);
     assert.equal(gpu?.allow_growth, true);
   });
 
