@@ -9,6 +9,7 @@ import type { Init } from '../formats/protobuf.js';
 import type { TensorProto } from '../gen/messages.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo, type TensorInfo } from '../servables/signature-info.js';
 import { CLASSIFY_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
+import { formatShape } from '../tensor/shape.js';
 import { type JsonTensor, readTensor, stackTensors, toTensorProto } from './json-tensor.js';
 import { exampleRequest, type MethodRequest, predictRequest } from './request-messages.js';
 
@@ -117,10 +118,21 @@ function readInputs(
   const inputs = new Map<string, Init<TensorProto>>();
   for (const info of signature.inputs) {
     const tensor = tensors.get(info.alias);
-    if (tensor !== undefined) inputs.set(info.alias, toTensorProto(tensor, info));
+    if (tensor !== undefined) inputs.set(info.alias, toTensorProto(checkShape(tensor, info), info));
     else if (!signature.defaults?.has(info.alias)) throw invalidArgument(`Input '${info.alias}' is missing.`);
   }
   return inputs;
+}
+
+/** A request that does not fit the model would keep each version that it warms up from being loaded. */
+function checkShape(tensor: JsonTensor, { alias, shape }: TensorInfo): JsonTensor {
+  const fits =
+    shape === undefined ||
+    (shape.length === tensor.shape.length && shape.every((size, axis) => size === -1 || size === tensor.shape[axis]));
+  if (fits) return tensor;
+  throw invalidArgument(
+    `Input '${alias}' has the shape ${formatShape(tensor.shape)}, but the model takes ${formatShape(shape)}.`,
+  );
 }
 
 function readColumns(reader: JsonReader, signature: SignatureInfo): Map<string, JsonTensor> {

@@ -54,7 +54,8 @@ export async function recordWarmUp(args: readonly string[]): Promise<string> {
     path,
     requests.map(({ method, request }) => encodeRequestLog(method, request)),
   );
-  return `${requests.length} requests are in ${path}.${note}\n`;
+  const count = requests.length === 1 ? '1 request is' : `${requests.length} requests are`;
+  return `${count} in ${path}.${note}\n`;
 }
 
 function readArguments(args: readonly string[]): RecordOptions {
@@ -126,8 +127,12 @@ async function fromLogs(
     read += 1;
     const isOurs = modelName === undefined || logged.modelName === modelName;
     if (!isOurs || !logged.signatureNames.every((name) => names.has(name || DEFAULT_SIGNATURE))) others += 1;
-    else if (kinds.size < maxRecords && !kinds.has(logged.kind)) kinds.set(logged.kind, logged);
+    else if (!kinds.has(logged.kind)) kinds.set(logged.kind, logged);
   }
-  const note = ` Of ${read} logged requests ${others} are for other models or signatures.`;
-  return { requests: [...kinds.values()], note };
+  const requests = [...kinds.values()].slice(0, maxRecords);
+  const left = kinds.size - requests.length;
+  const note =
+    ` Of ${read} logged requests ${others} are for other models or signatures.` +
+    (left > 0 ? ` ${left} more kinds of request than --max_records allows were left out.` : '');
+  return { requests, note };
 }

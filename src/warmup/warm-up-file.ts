@@ -1,7 +1,7 @@
 /** The warm-up file of a version (tensorflow_serving's saved_model_warmup.md): where it lies, and how it is read. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Code, failedPrecondition, invalidArgument, ServingError, toServingError } from '../errors.js';
 import { frameTfRecord, readTfRecords } from '../formats/tf-record.js';
 import { decodePredictionLog, type LoggedRequest } from '../request-log/prediction-log.js';
@@ -15,6 +15,13 @@ const REMEDY =
 
 export function warmUpFileOf(directory: string): string {
   return join(directory, 'assets.extra', 'tf_serving_warmup_requests');
+}
+
+/** Files beside it whose name only begins like its own: nobody reads them, whoever wrote them may think otherwise. */
+export function misnamedWarmUpFiles(directory: string): readonly string[] {
+  const path = warmUpFileOf(directory);
+  if (!existsSync(dirname(path))) return [];
+  return readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)) && name !== basename(path));
 }
 
 export function hasWarmUpFile(directory: string): boolean {

@@ -3,6 +3,7 @@
  * that answers live ones, or, where there is no file, each signature is run with ones. One request at a time, through the
  * device's queue, as those of clients: other models wait for one run at the most.
  */
+import { basename } from 'node:path';
 import type { ApiOptions } from '../api/api.js';
 import { createInferenceApi } from '../api/create-api.js';
 import { formatServableId } from '../core/servable-id.js';
@@ -13,7 +14,14 @@ import type { WarmUp } from '../servables/saved-model-loader.js';
 import type { Cancellation, OutputFormat } from '../tensor/predict-request.js';
 import { createReplay, type Replay } from './replay.js';
 import { warmUpWithOnes } from './synthetic-warm-up.js';
-import { hasWarmUpFile, readWarmUpFile, replayError, type WarmUpRecord, warmUpFileOf } from './warm-up-file.js';
+import {
+  hasWarmUpFile,
+  misnamedWarmUpFiles,
+  readWarmUpFile,
+  replayError,
+  type WarmUpRecord,
+  warmUpFileOf,
+} from './warm-up-file.js';
 import type { WarmUpMetrics } from './warm-up-metrics.js';
 
 export interface WarmUpOptions extends ApiOptions {
@@ -32,8 +40,12 @@ export interface WarmUpOptions extends ApiOptions {
 export function createWarmUp(options: WarmUpOptions): WarmUp | undefined {
   if (!options.enabled) return undefined;
   return async (model, directory, cancellation) => {
-    if (hasWarmUpFile(directory)) await replayFile(model, directory, cancellation, options);
-    else if (options.synthetic) await runOnes(model, cancellation);
+    if (hasWarmUpFile(directory)) return replayFile(model, directory, cancellation, options);
+    for (const name of misnamedWarmUpFiles(directory))
+      log.warn(`assets.extra/${name} warms nothing up: the file must be named ${basename(warmUpFileOf(directory))}.`, {
+        servable: formatServableId(model.id),
+      });
+    if (options.synthetic) await runOnes(model, cancellation);
   };
 }
 

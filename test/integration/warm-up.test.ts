@@ -1,6 +1,6 @@
 /** Warm-up with real models: files, ones, and what neither may do. */
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -86,7 +86,7 @@ async function loadWarm(basePath: string, options: Partial<WarmUpOptions> = {}):
     } finally {
       captured.restore();
     }
-    return captured.lines().find((line) => /warmed up|Warmed up/.test(line)) ?? '';
+    return captured.lines().find((line) => /warmed up|Warmed up|warms nothing up/.test(line)) ?? '';
   });
 }
 
@@ -289,6 +289,17 @@ describe('A server with warm-up files', LIMIT, () => {
         });
         assert.deepEqual(readdirSync(folder), ['models.config']);
       });
+    });
+  });
+
+  it('is warned of where its name only begins like the one that is read', async () => {
+    await withModelCopy('half_plus_two', async (basePath) => {
+      mkdirSync(join(basePath, '1', 'assets.extra'));
+      writeFileSync(join(basePath, '1', 'assets.extra', 'tf_serving_warmup_requests.tfrecord'), '');
+      assert.match(
+        await loadWarm(basePath),
+        /^W assets\.extra\/tf_serving_warmup_requests\.tfrecord warms nothing up: the file must be named tf_serving_warmup_requests\./,
+      );
     });
   });
 

@@ -177,12 +177,14 @@ describe('tensorgate record-warmup --from_json', () => {
       ['{"inputs": ["a"]}', /Request 2: Input 'x' has the value "a", but it takes a number, for DT_FLOAT/],
       ['{"inputs": [null]}', /Request 2: A tensor has no null/],
       ['{"inputs": {"y": [1]}}', /Request 2: Input 'x' is missing/],
+      ['{"instances": [[1], [2]]}', /Request 2: Input 'x' has the shape \[2,1\], but the model takes \[-1\]/],
       ['{"examples": [{"x": 1}]}', /Request 2: Examples need a "method"/],
       ['{"method": "constructor", "examples": [{"x": 1}]}', /Request 2: Examples need a "method"/],
       ['{"instances": [1', /not valid JSON/],
     ] as const) {
       await assertRefused('half_plus_two', good + text, message);
     }
+    await assertRefused('digits', '{"instances": [[0.5, 1]]}', /'images' has the shape \[1,2\].* takes \[-1,64\]/);
     await assertRefused('strings', '{"instances": [{"b64": "!!!"}]}', /{"b64": "!!!"} is no base64/);
     await assertRefused('echo_int8', '{"inputs": [1.0]}', /the value 1\.0, but it takes integers/);
     await assertRefused('echo_half', '{"inputs": [1]}', /DT_HALF, which has no form in JSON/);
@@ -265,7 +267,10 @@ describe('tensorgate record-warmup --from_log', () => {
       const path = `${basePath}.tfrecord`;
       const records = [other, ofLength(1), ofLength(2), ofLength(3)].map((request) => logged('Predict', request));
       await writeFile(path, Buffer.concat(records.map(frameTfRecord)));
-      await recordWarmUp([basePath, `--from_log=${path}`, '--model_name=m', '--max_records=2']);
+      assert.match(
+        await recordWarmUp([basePath, `--from_log=${path}`, '--model_name=m', '--max_records=2']),
+        /^2 requests are in .* 1 more kinds of request than --max_records allows were left out\.\n$/,
+      );
       assert.deepEqual(
         (await readBack(basePath)).map(({ request }) => Buffer.from(request).toString('hex')),
         [ofLength(1).toString('hex'), ofLength(2).toString('hex')],
