@@ -1,5 +1,6 @@
 #include "background.h"
 
+#include <cstddef>
 #include <future>
 #include <mutex>
 #include <system_error>
@@ -13,7 +14,10 @@ namespace tensorgate {
 
 namespace {
 
-// A thread that waits for the next work, and lies among the idle ones meanwhile. Never ends.
+constexpr size_t kMostIdle = 8;
+
+// A thread that waits for the next work, and lies among the idle ones meanwhile. Belongs to itself: it ends when there
+// are enough of them.
 class Background {
  public:
   Background() {
@@ -45,9 +49,12 @@ class IdleThreads {
     return last;
   }
 
-  void Give(Background* thread) {
+  // False if there are enough.
+  bool Give(Background* thread) {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_.size() == kMostIdle) return false;
     idle_.push_back(thread);
+    return true;
   }
 
  private:
@@ -63,7 +70,7 @@ void Background::Loop() {
       next_ = {};  // before it is idle again: then the next may come
       work();
     }
-    IdleThreads::Get().Give(this);
+    if (!IdleThreads::Get().Give(this)) return delete this;
   }
 }
 
