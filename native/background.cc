@@ -1,7 +1,7 @@
 #include "background.h"
 
+#include <condition_variable>
 #include <cstddef>
-#include <future>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -24,12 +24,23 @@ class Background {
     std::thread([this] { Loop(); }).detach();
   }
 
-  void Run(std::function<void()> work) { next_.set_value(std::move(work)); }
+  void Run(std::function<void()> work) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    next_ = std::move(work);
+    has_next_.notify_one();  // under the lock: once it is let go, this may be gone
+  }
 
  private:
   void Loop();
+  std::function<void()> Next() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    has_next_.wait(lock, [this] { return next_ != nullptr; });
+    return std::exchange(next_, nullptr);
+  }
 
-  std::promise<std::function<void()>> next_;
+  std::mutex mutex_;
+  std::condition_variable has_next_;
+  std::function<void()> next_;
 };
 
 class IdleThreads {
@@ -65,11 +76,7 @@ class IdleThreads {
 void Background::Loop() {
   ShortenTimeSlice();
   for (;;) {
-    {
-      const std::function<void()> work = next_.get_future().get();
-      next_ = {};  // before it is idle again: then the next may come
-      work();
-    }
+    Next()();
     if (!IdleThreads::Get().Give(this)) return delete this;
   }
 }
