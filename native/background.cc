@@ -1,6 +1,7 @@
 #include "background.h"
 
-#include <future>
+#include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -13,19 +14,33 @@ namespace tensorgate {
 
 namespace {
 
-// A thread that waits for the next work, and lies among the idle ones meanwhile. Never ends.
+constexpr size_t kMostIdle = 8;
+
+// A thread that waits for the next work, and lies among the idle ones meanwhile. Belongs to itself: it ends when there
+// are enough of them.
 class Background {
  public:
   Background() {
     std::thread([this] { Loop(); }).detach();
   }
 
-  void Run(std::function<void()> work) { next_.set_value(std::move(work)); }
+  void Run(std::function<void()> work) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    next_ = std::move(work);
+    has_next_.notify_one();  // under the lock: once it is let go, this may be gone
+  }
 
  private:
   void Loop();
+  std::function<void()> Next() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    has_next_.wait(lock, [this] { return next_ != nullptr; });
+    return std::exchange(next_, nullptr);
+  }
 
-  std::promise<std::function<void()>> next_;
+  std::mutex mutex_;
+  std::condition_variable has_next_;
+  std::function<void()> next_;
 };
 
 class IdleThreads {
@@ -45,9 +60,12 @@ class IdleThreads {
     return last;
   }
 
-  void Give(Background* thread) {
+  // False if there are enough.
+  bool Give(Background* thread) {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_.size() == kMostIdle) return false;
     idle_.push_back(thread);
+    return true;
   }
 
  private:
@@ -58,12 +76,8 @@ class IdleThreads {
 void Background::Loop() {
   ShortenTimeSlice();
   for (;;) {
-    {
-      const std::function<void()> work = next_.get_future().get();
-      next_ = {};  // before it is idle again: then the next may come
-      work();
-    }
-    IdleThreads::Get().Give(this);
+    Next()();
+    if (!IdleThreads::Get().Give(this)) return delete this;
   }
 }
 

@@ -19,6 +19,7 @@ import type { DeviceSetup } from '../workers/devices.js';
 import type { WorkerPool } from '../workers/pool.js';
 import { defaultInput } from './default-input.js';
 import { countLoad } from './load-metrics.js';
+import { loadSession } from './load-session.js';
 import { noteMlmd } from './mlmd.js';
 import { isLostSession, remoteLoadError, remoteRunError } from './remote-session.js';
 import { SavedModel } from './saved-model.js';
@@ -376,7 +377,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const interruptible = target !== undefined || this.#sessionOptions().interOp > 0;
     try {
       const generation = this.#generation;
-      return await binding.loadSession({
+      return await loadSession({
         directory,
         tags,
         config,

@@ -1,7 +1,8 @@
 /** Sessions of model.tflite, which --prefer_tflite_model has run in place of the SavedModel in the same folder. */
 import { toServingError } from '../errors.js';
-import { binding, type LoadedSession } from '../native/binding.js';
+import type { LoadedSession } from '../native/binding.js';
 import { openTensorFlowLite } from '../workers/tensorflow.js';
+import { loadSession } from './load-session.js';
 
 export interface TfliteOptions {
   /** Interpreters per model: so many runs of it go on at the same time at the most. */
@@ -19,7 +20,7 @@ export async function loadTfliteSession(directory: string, options: TfliteOption
   const { interpreters: tfliteInterpreters } = options;
   try {
     const session = { directory, tags: [], config: new Uint8Array(), interruptible: false, tfliteInterpreters };
-    return await binding.loadSession(session);
+    return await loadSession(session);
   } catch (error) {
     throw toServingError(error);
   }

@@ -1,6 +1,7 @@
 /** Loads that take their time must not hold up what Node does in its few threads: files, gunzip. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +11,8 @@ import { gunzip, gzipSync } from 'node:zlib';
 import { decodeMessage } from '../../src/formats/protobuf.js';
 import { ConfigProto } from '../../src/gen/messages.js';
 import { binding } from '../../src/native/binding.js';
-import { remoteSessionConfig } from '../../src/servables/session-config.js';
+import { loadSession, MOST_LOADS } from '../../src/servables/load-session.js';
+import { generalSessionConfig, remoteSessionConfig } from '../../src/servables/session-config.js';
 import { runProgram } from '../support/child-program.js';
 import { openLibrary } from '../support/in-process-model.js';
 import { modelPath } from '../support/models.js';
@@ -67,5 +69,30 @@ describe('Loads that hang', LIMIT, () => {
       process.exit(7);`,
     );
     assert.equal(status, 7, stderr);
+  });
+});
+
+const threads = () => readdirSync('/proc/self/task').length;
+
+describe('Loads of this process', { ...LIMIT, skip: process.platform !== 'linux' }, () => {
+  it('are so many at a time as there are cores, at least four: the others wait', async () => {
+    await openLibrary();
+    const load = (timeout: bigint) => {
+      const base = { ...decodeMessage(ConfigProto, new Uint8Array()), operation_timeout_in_ms: timeout }; // not shared
+      const config = generalSessionConfig({ intraOp: 0, interOp: 0, base });
+      return loadSession({ directory: DIRECTORY, tags: ['serve'], config, interruptible: false });
+    };
+    const sessions = [await load(1n)]; // TensorFlow's own threads
+    const before = threads();
+    let most = before;
+    const loads = Array.from({ length: 6 * MOST_LOADS }, async (_, index) => {
+      sessions.push(await load(BigInt(index + 2)));
+      most = Math.max(most, threads());
+    });
+    most = Math.max(most, threads());
+    await Promise.all(loads);
+    assert.ok(most > before, 'no load had a thread of its own');
+    assert.ok(most - before <= MOST_LOADS, `${most - before} more threads`);
+    await Promise.all(sessions.map(({ id }) => binding.releaseSession(id)));
   });
 });
