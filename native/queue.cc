@@ -33,6 +33,11 @@ constexpr microseconds kShortestRetry{100'000};
 // So many are passed over in search of more to join, lest a long lane of others be walked each time.
 constexpr size_t kMostLooks = 256;
 
+// Costs nothing where there is no deadline.
+bool IsLate(const Request& request) {
+  return request.deadline != Clock::time_point::max() && request.deadline <= Clock::now();
+}
+
 // Notes how long each has waited, and refuses those whose deadline has passed meanwhile.
 void RefuseLate(std::vector<std::unique_ptr<Request>>* taken) {
   const auto now = Clock::now();
@@ -221,7 +226,9 @@ std::unique_ptr<Request> DeviceQueue::EndTurn() {
     const bool nobody_comes = workers_ > 0 && idle_workers_ + long_runs_ == workers_;
     if (nobody_comes && waiting_ == 1) {
       const Lane& lane = *active_.front();
-      if (Request* first = lane.First(); first && IsQuick(*first) && IsOpen(lane)) {
+      Request* first = lane.First();
+      // One with a deadline that has passed is left to a worker to refuse.
+      if (first && IsQuick(*first) && IsOpen(lane) && !IsLate(*first)) {
         quick = Remove(first);
         quick_++;
       }
