@@ -20,10 +20,7 @@ export function runLong() {
 }
 
 function sanitizedNativeTests() {
-  return NATIVE_TESTS.reduce(
-    (status, name) => status || runSanitized(name, 'asan-tests', SANITIZE),
-    0,
-  );
+  return NATIVE_TESTS.reduce((status, name) => status || runSanitized(name, 'asan-tests', SANITIZE), 0);
 }
 
 /** The only one of them with threads. */

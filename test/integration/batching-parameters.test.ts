@@ -163,23 +163,29 @@ describe('batch_timeout_micros', { timeout: 60_000 }, () => {
   });
 
   it('lets a request go whose deadline passes meanwhile, and does not count its rows any more', async () => {
-    await withParameters('max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }', async (model, pool) => {
-      const late = { ...rows(3), deadlineMillis: Date.now() + 30 };
-      await assert.rejects(run(model, late), { code: Code.DEADLINE_EXCEEDED });
-      assert.equal(binding.queueStats(pool.queue).waiting, 0);
-      const first = rowsSeen(model, [rows(1)]);
-      assert.deepEqual(await rowsSeen(model, [rows(3)]), [[4, 4, 4]]);
-      assert.deepEqual(await first, [[4]]);
-    });
+    await withParameters(
+      'max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }',
+      async (model, pool) => {
+        const late = { ...rows(3), deadlineMillis: Date.now() + 30 };
+        await assert.rejects(run(model, late), { code: Code.DEADLINE_EXCEEDED });
+        assert.equal(binding.queueStats(pool.queue).waiting, 0);
+        const first = rowsSeen(model, [rows(1)]);
+        assert.deepEqual(await rowsSeen(model, [rows(3)]), [[4, 4, 4]]);
+        assert.deepEqual(await first, [[4]]);
+      },
+    );
   });
 
   it('ends with the queue', async () => {
-    await withParameters('max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }', async (model, pool) => {
-      const waiting = assert.rejects(run(model, rows(1)), { code: Code.UNAVAILABLE });
-      await sleep(20);
-      await pool.close();
-      await waiting;
-    });
+    await withParameters(
+      'max_batch_size { value: 4 } batch_timeout_micros { value: 600000000 }',
+      async (model, pool) => {
+        const waiting = assert.rejects(run(model, rows(1)), { code: Code.UNAVAILABLE });
+        await sleep(20);
+        await pool.close();
+        await waiting;
+      },
+    );
   });
 });
 
