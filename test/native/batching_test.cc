@@ -152,6 +152,11 @@ class Model {
     broken = Prepare({"x"}, "const_out");
   }
 
+  // What waits holds its lane, and that what waits.
+  ~Model() { queue->Close(); }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
   // A request of one input for each signature's.
   std::unique_ptr<Request> New(const std::shared_ptr<Signature>& signature, std::vector<TensorPtr> inputs) {
     auto request = std::make_unique<Request>();
