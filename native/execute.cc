@@ -253,8 +253,10 @@ JoinedRun::Outcome TryTogether(std::span<Request* const> group, Status* status, 
     return JoinedRun(group).Run(status, log);
   } catch (const std::bad_alloc&) {
     *status = NoMemory();
-    return JoinedRun::Outcome::kFailed;
+  } catch (const std::exception& error) {
+    *status = {code::kInternal, std::string("The requests could not be run together: ") + error.what()};
   }
+  return JoinedRun::Outcome::kFailed;
 }
 
 void RunGroup(std::span<Request* const> group, RunLog* log) {
@@ -306,6 +308,16 @@ void NoteQuickness(std::span<const std::unique_ptr<Request>> requests, uint32_t 
     if (alone || !IsQuick(*request)) NoteRun(*request, micros);
 }
 
+// Those whose deadline has passed while others of the same go were run: nobody waits for them any more.
+void RefuseLate(std::vector<Request*>* ready) {
+  const auto now = Clock::now();
+  std::erase_if(*ready, [now](Request* request) {
+    if (now < request->deadline) return false;
+    request->status = {code::kDeadlineExceeded, "The deadline passed before the request was run."};
+    return true;
+  });
+}
+
 }  // namespace
 
 void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
@@ -330,7 +342,10 @@ void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
   const size_t run = ready.size();
   const double decode_micros = (MicrosBetween(start, decoded) - refused_micros) / static_cast<double>(run);
   for (Request* request : ready) request->decode_micros = decode_micros;
-  while (!ready.empty()) RunGroup(TakeGroup(&ready), log);
+  while (!ready.empty()) {
+    RunGroup(TakeGroup(&ready), log);
+    if (!ready.empty()) RefuseLate(&ready);
+  }
   const int64_t spent = MicrosSince(start);
   log->micros += spent;
   // What was refused when it was decoded says nothing of how long a run takes.

@@ -131,6 +131,9 @@ TensorPtr GatherRows(std::span<TF_Tensor* const> tensors, const RowRange& range)
   if (size < 0) throw std::bad_alloc();
   const Dims inner = Dims(dims).subspan(1);
   if (dtype == TF_STRING) {
+    // Before the tensor itself is: a few elements filled up to the longest of them may be more than there is memory
+    // for.
+    const MemoryReservation reserved(size);
     std::vector<std::string_view> views(size / sizeof(std::string_view));
     RowWriter writer(reinterpret_cast<uint8_t*>(views.data()), inner, element_size);
     WriteRange(blocks, range, &writer);

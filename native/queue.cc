@@ -39,6 +39,11 @@ constexpr size_t kMostTogether = 32;
 // So many are passed over in search of more to join, lest a long lane of others be walked each time.
 constexpr size_t kMostLooks = 256;
 
+// Costs nothing where there is no deadline.
+bool IsLate(const Request& request) {
+  return request.deadline != Clock::time_point::max() && request.deadline <= Clock::now();
+}
+
 // Notes how long each has waited, and refuses those whose deadline has passed meanwhile.
 void RefuseLate(std::vector<std::unique_ptr<Request>>* taken) {
   const auto now = Clock::now();
@@ -76,7 +81,7 @@ bool IsWorkForTheLoop(const Lane& lane) {
   if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros) return false;
   for (const RequestList& list : lane.ready())
     for (const Request* request = list.front(); request; request = request->next)
-      if (!IsQuick(*request)) return false;
+      if (!IsQuick(*request) || IsLate(*request)) return false;  // a late one is left to a worker to refuse
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { Code, resourceExhausted } from '../errors.js';
+import { Code, ServingError } from '../errors.js';
 import { type ApiLabel, metrics, requestSource } from '../metrics/metrics.js';
 import type { Api } from './api.js';
 
@@ -29,9 +29,14 @@ export function limitInFlight(api: Api, most: number): Api {
   };
 }
 
-function tooMany(most: number): Error {
-  return resourceExhausted(
+/** How long a client had better wait; the queue's shortest time, too (native/queue.cc): when a place is free nobody knows. */
+const RETRY_MILLIS = 100;
+
+function tooMany(most: number): ServingError {
+  return new ServingError(
+    Code.RESOURCE_EXHAUSTED,
     `${most} gRPC requests are being worked on already, the most that --grpc_max_threads allows. Try again, or start the ` +
       'server with a larger --grpc_max_threads or without it.',
+    { retryMillis: RETRY_MILLIS },
   );
 }

@@ -4,7 +4,7 @@ import type { BatchingParameters } from '../gen/messages.js';
 import type { BatchPolicy } from '../workers/lane.js';
 
 /** SharedBatchScheduler's own defaults (tensorflow/core/kernels/batching_util). */
-const MAX_BATCH_SIZE = 1000;
+export const MAX_BATCH_SIZE = 1000;
 const MAX_ENQUEUED_BATCHES = 10;
 const THREAD_POOL_NAME = 'batch_threads';
 

@@ -1,6 +1,7 @@
 /** BatchingParameters (session_bundle_config.proto): what a file of them must fulfil. */
 import { invalidArgument } from '../errors.js';
 import type { BatchingParameters } from '../gen/messages.js';
+import { MAX_BATCH_SIZE } from './batch-policy.js';
 
 /** Fields that count something, with the least that makes sense. */
 const LEAST = {
@@ -23,14 +24,21 @@ export function checkBatchingParameters(parameters: BatchingParameters, file: st
       `allowed_batch_sizes in ${file} must rise and be greater than 0, but they are ${sizes.join(', ')}.`,
     );
   }
+  if (sizes.length > 0) checkLargestSize(parameters, file);
+}
+
+/** As TensorFlow Serving, which counts with the default where the field is absent: no run is larger than what is allowed. */
+function checkLargestSize(parameters: BatchingParameters, file: string): void {
+  const { max_batch_size, max_execution_batch_size, allowed_batch_sizes: sizes } = parameters;
   const splitting = parameters.enable_large_batch_splitting?.value === true;
   const field = splitting ? 'max_execution_batch_size' : 'max_batch_size';
-  const largest = parameters[field]?.value;
-  if (sizes.length > 0 && largest !== undefined && sizes.at(-1) !== largest) {
-    throw invalidArgument(
-      `The last of allowed_batch_sizes in ${file} is ${sizes.at(-1)}, but it must be ${field}, ${largest}.`,
-    );
-  }
+  const given = splitting ? max_execution_batch_size : max_batch_size;
+  const largest = given?.value ?? max_batch_size?.value ?? BigInt(MAX_BATCH_SIZE);
+  if (sizes.at(-1) === largest) return;
+  const origin = given === undefined ? ', which is its default' : '';
+  throw invalidArgument(
+    `The last of allowed_batch_sizes in ${file} is ${sizes.at(-1)}, but it must be ${field}, ${largest}${origin}.`,
+  );
 }
 
 function checkNumbers(parameters: BatchingParameters, file: string): void {

@@ -22,10 +22,10 @@ function rest({ ports }: TestServer, millis: number, init: RequestInit = {}): Pr
   return fetch(url, { method: 'POST', body: JSON.stringify({ instances: [millis] }), ...init });
 }
 
-function graphpipe({ ports }: TestServer, millis: number): Promise<Response> {
+function graphpipe({ ports }: TestServer, millis: number, init: RequestInit = {}): Promise<Response> {
   const data = Buffer.from(new Float32Array([millis]).buffer);
   const body = Buffer.from(buildInferRequest({ inputTensors: [{ type: Type.Float32, shape: [1n], data }] }));
-  return fetch(`http://127.0.0.1:${ports.graphpipe}/`, { method: 'POST', body });
+  return fetch(`http://127.0.0.1:${ports.graphpipe}/`, { method: 'POST', body, ...init });
 }
 
 interface GrpcOutcome {
@@ -34,8 +34,13 @@ interface GrpcOutcome {
   readonly metadata: grpc.Metadata;
 }
 
-/** One Predict over gRPC: how it ended. */
-function predictGrpc({ ports }: TestServer, millis: number, metadata = new grpc.Metadata()): Promise<GrpcOutcome> {
+/** One Predict over gRPC: how it ended. The client hangs up when `signal` is aborted. */
+function predictGrpc(
+  { ports }: TestServer,
+  millis: number,
+  metadata = new grpc.Metadata(),
+  signal?: AbortSignal,
+): Promise<GrpcOutcome> {
   const client = new grpc.Client(`127.0.0.1:${ports.grpc}`, grpc.credentials.createInsecure());
   const message = encodePredict({
     model: 'slow',
@@ -44,9 +49,10 @@ function predictGrpc({ ports }: TestServer, millis: number, metadata = new grpc.
   const bytes = (value: Buffer) => value;
   const path = '/tensorflow.serving.PredictionService/Predict';
   return new Promise<GrpcOutcome>((resolve) => {
-    client.makeUnaryRequest(path, bytes, bytes, Buffer.from(message), metadata, (error) => {
+    const call = client.makeUnaryRequest(path, bytes, bytes, Buffer.from(message), metadata, (error) => {
       resolve(error ?? { code: 0, details: '', metadata: new grpc.Metadata() });
     });
+    signal?.addEventListener('abort', () => call.cancel());
   }).finally(() => client.close());
 }
 
@@ -122,18 +128,31 @@ describe('a server with more requests than its limit', { timeout: 120_000 }, () 
     });
   });
 
-  it('drops the requests of clients that have gone away', async () => {
-    await withServer(FLAGS, async (server) => {
-      await rest(server, 1);
-      const [running] = await fill(server, 1500, 0);
-      const gone = new AbortController();
-      const left = Array.from({ length: 3 }, () => rest(server, 60_000, { signal: gone.signal }));
-      await untilWaiting(server, 3);
-      gone.abort();
-      for (const outcome of await Promise.allSettled(left)) assert.equal(outcome.status, 'rejected');
-      await untilWaiting(server, 0);
-      assert.equal((await running)?.status, 200);
-      assert.equal((await rest(server, 1)).status, 200);
+  const LONG_MILLIS = 60_000; // of runs that must never begin
+  const CLIENTS = {
+    REST: (server: TestServer, signal: AbortSignal) => rest(server, LONG_MILLIS, { signal }),
+    GraphPipe: (server: TestServer, signal: AbortSignal) => graphpipe(server, LONG_MILLIS, { signal }),
+    gRPC: (server: TestServer, signal: AbortSignal) => predictGrpc(server, LONG_MILLIS, undefined, signal),
+  };
+
+  for (const [door, send] of Object.entries(CLIENTS)) {
+    it(`drops the requests of clients that have gone away, ${door}`, async () => {
+      await withServer(FLAGS, async (server) => {
+        await rest(server, 1);
+        const [running] = await fill(server, 1500, 0);
+        const gone = new AbortController();
+        const left = Array.from({ length: 4 }, () => send(server, gone.signal));
+        await untilWaiting(server, 4);
+        assert.equal((await rest(server, 1)).status, 429);
+        gone.abort();
+        await Promise.allSettled(left);
+        await untilWaiting(server, 0);
+        // There is room again, before the first one is through.
+        const next = rest(server, 1);
+        await untilWaiting(server, 1);
+        assert.equal((await running)?.status, 200);
+        assert.equal((await next).status, 200);
+      });
     });
-  });
+  }
 });

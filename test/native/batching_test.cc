@@ -1,5 +1,7 @@
 // Batching and overload in C++: rows joined and cut, lanes, the queue, and what workers make of what they take from it,
 // one sentence per check. On a stand-in for TensorFlow, and for the port that takes finished requests.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -117,6 +119,9 @@ void TestGatherStrings() {
     refused = true;
   }
   CHECK("what would be too large once it is filled up is refused", refused, "joined");
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  CHECK("before memory is taken for it", usage.ru_maxrss < 2'000'000, std::to_string(usage.ru_maxrss) + " KB");
   EQUALS("nothing of what was refused stays reserved", TensorMemoryStats().used_bytes, before);
 }
 
@@ -146,6 +151,11 @@ class Model {
     pair = Prepare({"x", "y"}, "x_out");
     broken = Prepare({"x"}, "const_out");
   }
+
+  // What waits holds its lane, and that what waits.
+  ~Model() { queue->Close(); }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
 
   // A request of one input for each signature's.
   std::unique_ptr<Request> New(const std::shared_ptr<Signature>& signature, std::vector<TensorPtr> inputs) {
@@ -209,7 +219,7 @@ class Model {
       in.back().alias = in.back().tensor_name = name;
     }
     out[0].alias = out[0].tensor_name = output;
-    return Signature::Prepare(session, output, std::move(in), std::move(out), {true, false});
+    return Signature::Prepare(session, output, std::move(in), std::move(out), {true, true});
   }
   static std::atomic<uint32_t> next_id_;
 };
@@ -545,6 +555,16 @@ void TestDeadlines() {
   const uint32_t id = model.Submit(std::move(gone));
   IS("one whose deadline has passed is not taken", worker.TakeIds(), Ids{});
   EQUALS("but told so", StatusOf(id).code, code::kDeadlineExceeded);
+
+  model.Submit(model.X(1)), model.Submit(model.X(1));
+  const auto running = worker.Take();  // which takes long, as far as is known: nobody comes for a quick one
+  model.x->quick_runs().Note(1, 1, /*good=*/true);
+  model.Submit(model.X(1));
+  CHECK("the event loop runs a quick request itself", model.queue->EndTurn() != nullptr, "not");
+  auto quick = model.X(1);
+  quick->deadline = Clock::now();
+  model.Submit(std::move(quick));
+  CHECK("but not one whose deadline has passed", !model.queue->EndTurn(), "it does");
 }
 
 void TestAverages() {
@@ -605,7 +625,9 @@ void TestThreads() {
         const uint32_t id = request->id;
         if (model.queue->Submit(std::move(request)).status.ok()) accepted++;
         if (j % 11 == 0) model.queue->Cancel(model.port.get(), id);
-        if (j % 3 == 0) model.queue->EndTurn();
+        if (j % 3 == 0) {
+          if (auto quick = model.queue->EndTurn()) RunTogether(model, List(std::move(quick)));
+        }
         if (j == kEach * 3 / 4 && i == 0) model.queue->Close();
       }
     });

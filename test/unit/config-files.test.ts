@@ -87,6 +87,11 @@ describe('batching_parameters_file', () => {
         'max_batch_size { value: 64 } allowed_batch_sizes: [8, 32]',
         /last of allowed_batch_sizes .* is 32, .* max_batch_size, 64/,
       ],
+      ['allowed_batch_sizes: [8, 32]', /is 32, .* max_batch_size, 1000, which is its default/],
+      [
+        'max_batch_size { value: 64 } enable_large_batch_splitting { value: true } allowed_batch_sizes: [8]',
+        /is 8, .* max_execution_batch_size, 64, which is its default/,
+      ],
       ['max_batch_size { value: 8 } allowed_batch_sizes: [8, 8]', /must rise/],
       ['max_batch_size { value: 8 } allowed_batch_sizes: [0, 8]', /greater than 0/],
       ['max_batch_size: 8', /BatchingParameters: 1:\d+/],

@@ -16,7 +16,11 @@ it('grpc_max_threads refuses requests beyond the limit with RESOURCE_EXHAUSTED, 
   const limited = limitInFlight({ predict } as unknown as Api, 2);
   const ask = () => limited.predict(REQUEST, () => 'answer');
   const [first, second] = [ask(), ask()];
-  await assert.rejects(ask(), { code: Code.RESOURCE_EXHAUSTED, message: /^2 gRPC requests .*--grpc_max_threads/ });
+  await assert.rejects(ask(), {
+    code: Code.RESOURCE_EXHAUSTED,
+    message: /^2 gRPC requests .*--grpc_max_threads/,
+    retryMillis: 100, // as the queue says at the least
+  });
   finish[0]?.(true);
   await assert.rejects(first, /failed/);
   const third = ask();
