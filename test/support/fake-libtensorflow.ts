@@ -95,7 +95,7 @@ function makeWheel(path: string, names: string[]): string {
 
 /**
  * CommonJS, for the file has no extension. While it hangs it watches its parent, lest it outlive a test that kills that
- * one.
+ * one; which may have happened before it began to (its parent is then the first process).
  */
 const FAKE_PYTHON = `
 const { copyFileSync } = require('node:fs');
@@ -110,6 +110,6 @@ else if (FAKE_PIP === 'serve') copyFileSync(FAKE_WHEEL, args[args.indexOf('--des
 else if (FAKE_PIP === 'refuse') { console.error(FAKE_PIP_REFUSAL); process.exit(1); }
 else {
   const parent = process.ppid;
-  setInterval(() => process.ppid === parent || process.exit(1), 50);
+  setInterval(() => (process.ppid === parent && parent !== 1) || process.exit(1), 50);
 }
 `;
