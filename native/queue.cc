@@ -33,6 +33,9 @@ constexpr uint32_t kRunsToForecast = 8;
 // A client that has been refused tries again no sooner, also where it is not known yet how long a run takes.
 constexpr microseconds kShortestRetry{100'000};
 
+// With fewer a worker does not begin before the turn of the loop is over: it would leave the rest of a batch behind.
+constexpr size_t kEnoughToBegin = 8;
+
 // So many share a run at most, where BatchingParameters do not say otherwise.
 constexpr size_t kMostTogether = 32;
 
@@ -83,6 +86,13 @@ bool IsWorkForTheLoop(const Lane& lane) {
     for (const Request* request = list.front(); request; request = request->next)
       if (!IsQuick(*request) || IsLate(*request)) return false;  // a late one is left to a worker to refuse
   return true;
+}
+
+// Whether so much waits that a worker had better begin while the turn of the loop goes on, and brings more: a batch of
+// some size, and longer than it takes to be awake.
+bool IsEnoughToBegin(const Lane& lane) {
+  if (lane.waiting() < kEnoughToBegin || !lane.First() || !IsOpen(lane)) return false;
+  return ExpectedMicros(*lane.First()) * uint64_t{lane.waiting()} > kWorthWakingMicros;
 }
 
 // Whether the two, of one lane, may share a run, as far as can be told.
@@ -189,15 +199,21 @@ DeviceQueue::Obstacle DeviceQueue::FindObstacle(const Request& request) const {
 Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
   request->submitted = Clock::now();
   Obstacle obstacle;
+  bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     obstacle = FindObstacle(*request);
     if (obstacle.kind == Obstacle::Kind::kNone) {
+      const Lane& lane = *request->access->lane;
       Enqueue(std::move(request));
-      return {};
+      wake = !woken_in_turn_ && idle_workers_ > 0 && IsEnoughToBegin(lane);
+      woken_in_turn_ |= wake;
+    } else {
+      refused_++;
     }
-    refused_++;
   }
+  if (wake) not_empty_.notify_one();
+  if (obstacle.kind == Obstacle::Kind::kNone) return {};
   if (obstacle.kind == Obstacle::Kind::kClosed) return {Closed()};
   return {obstacle.Describe(*request), std::max(kShortestRetry, microseconds(obstacle.wait_micros))};
 }
@@ -245,7 +261,7 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
       quick = TakeTogether(active_.front());
       quick_ += quick.size();
     }
-    wake = idle_workers_ > 0 && HasWork();
+    wake = !std::exchange(woken_in_turn_, false) && idle_workers_ > 0 && HasWork();
   }
   if (wake) not_empty_.notify_one();
   return quick;

@@ -18,6 +18,9 @@ import {
 
 const LIMIT = { timeout: 60_000 };
 
+/** How long a worker sleeps in the queue before it looks about (`IDLE_MILLIS` of native/serve.cc). */
+const SLEEP_MILLIS = 200;
+
 /** A sanitizer makes all runs too slow to be several in a turn. */
 const NOT_SANITIZED = { skip: process.env.TENSORGATE_SANITIZED === '1' };
 
@@ -178,6 +181,22 @@ describe('a quick request', LIMIT, () => {
       for (let i = 0; i < 5; i++) await assert.rejects(async () => model.predict(json, copyOutputs), /takes a number/);
       assert.deepEqual((await runOne(model, testRequest([x(4)]))).bytes, floats(4));
       assert.ok(quickRuns(pool) > 0);
+    });
+  });
+});
+
+describe('requests that take long together', LIMIT, () => {
+  it('are begun by a worker before the turn of the loop that brings them is over', async () => {
+    await withModel('slow', async (model, pool) => {
+      const run = () => runOne(model, testRequest([{ ...x(5), name: 'millis' }]));
+      for (let i = 0; i < 3; i++) await run();
+      await sleep(20); // the worker falls asleep
+      const { taken } = binding.queueStats(pool.queue);
+      const replies = Array.from({ length: 8 }, run);
+      const end = Date.now() + SLEEP_MILLIS / 2;
+      while (binding.queueStats(pool.queue).taken === taken && Date.now() < end);
+      assert.ok(binding.queueStats(pool.queue).taken > taken);
+      await Promise.all(replies);
     });
   });
 });
