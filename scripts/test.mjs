@@ -51,8 +51,9 @@ if (files.length === 0) {
   console.error(`No test file has ${words.join(' or ')} in its path. Build first: npm run build.`);
   process.exit(1);
 }
-let status = words.length === 0 ? runNativeTests() : 0;
-status = (await runTests(files)) || status;
+const native = words.length === 0 ? runNativeTests() : 0;
+let status = (await runTests(files)) || native;
+if (native !== 0) console.error('The native tests failed, or were not built: see above the first of the other tests.');
 if (process.argv.includes('--long')) {
   const { runLong } = await import('./test-long.mjs');
   status ||= await runLong();

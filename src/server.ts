@@ -200,7 +200,7 @@ export class Server {
   #openDevices(flags: Flags): Devices {
     const base = this.#options.configFiles?.session;
     const threads = threadsOf(sessionParallelism(flags), base);
-    const gpuMemoryFraction = flags.perProcessGpuMemoryFraction;
+    const gpuMemory = { gpuMemoryFraction: flags.perProcessGpuMemoryFraction, gpuMemoryGrowth: flags.gpuMemoryGrowth };
     const chosen = parseDeviceFlags(flags.devices, flags.modelDevices);
     this.#warnOfUnknownModels(chosen);
     return new Devices({
@@ -208,7 +208,7 @@ export class Server {
       target: flags.sessionTarget,
       workers: flags.numWorkers || availableParallelism(),
       gpuMemoryLimitMb: flags.gpuMemoryLimitMb,
-      sessionConfig: (devices) => generalSessionConfig({ ...threads, gpuMemoryFraction, devices, base }),
+      sessionConfig: (devices) => generalSessionConfig({ ...threads, ...gpuMemory, devices, base }),
     });
   }
 
@@ -229,6 +229,7 @@ export class Server {
       tags: flags.savedModelTags.split(','),
       parallelism: sessionParallelism(flags),
       gpuMemoryFraction: flags.perProcessGpuMemoryFraction,
+      gpuMemoryGrowth: flags.gpuMemoryGrowth,
       sessionConfig: this.#options.configFiles?.session,
       batching: flags.enableBatching,
       tflite: flags.preferTfliteModel ? tfliteOptions(flags) : undefined,

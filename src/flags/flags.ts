@@ -171,6 +171,8 @@ export const FLAGS = [
     help: 'Models that have other devices than --devices, as in small=CPU:0,large=GPU:0+GPU:1.' },
   { name: 'gpu_memory_limit_mb', group: 'Execution', type: 'int', unit: 'megabytes', min: 0, max: MAX_INT32, default: 0,
     help: 'The most that is taken of the memory of each GPU; 0: no limit.' },
+  { name: 'gpu_memory_growth', group: 'Execution', type: 'bool', default: true,
+    help: 'Take the memory of GPUs as it is needed; false: all that is allowed at the start. Not asked where a file has gpu_options.' },
   { name: 'session_target', group: 'Execution', type: 'string', unit: 'grpc://HOST:PORT', default: '',
     help: 'TensorFlow server that runs the graphs, for models placed on a cluster. Empty: they run in this process.' },
   { name: 'enable_batching', group: 'Execution', type: 'bool', default: true,

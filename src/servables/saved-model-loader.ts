@@ -53,6 +53,8 @@ export interface SavedModelLoaderOptions {
   readonly parallelism: SessionParallelism;
   /** Share of the memory of each GPU; 0: as much as is needed. */
   readonly gpuMemoryFraction?: number;
+  /** Whether GPU memory is taken as it is needed; default true. */
+  readonly gpuMemoryGrowth?: boolean;
   /** What --tensorflow_session_config_file says; a version's own file replaces it, and the options above win over both. */
   readonly sessionConfig?: ConfigProto | undefined;
   /** Whether requests that wait together may share a run, where the signature allows it. */
@@ -366,9 +368,9 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   #sessionOptions(): SessionOptions {
-    const { parallelism, gpuMemoryFraction = 0, deviceSetup: devices } = this.#options;
+    const { parallelism, gpuMemoryFraction = 0, gpuMemoryGrowth = true, deviceSetup: devices } = this.#options;
     const base = this.#sessionConfig;
-    return { ...threadsOf(parallelism, base), gpuMemoryFraction, devices, base };
+    return { ...threadsOf(parallelism, base), gpuMemoryFraction, gpuMemoryGrowth, devices, base };
   }
 
   async #loadWith(config: Uint8Array, { placement }: WorkerPool): Promise<LoadedSession> {

@@ -14,6 +14,8 @@ export interface SessionParallelism {
 export interface SessionOptions extends SessionParallelism {
   /** Share of the memory of each GPU that is taken; 0: as much as is needed. */
   readonly gpuMemoryFraction?: number;
+  /** Whether GPU memory is taken as it is needed, unless the operator's file has gpu_options; default true. */
+  readonly gpuMemoryGrowth?: boolean;
   /** Default: one CPU device, GPUs without limit. */
   readonly devices?: DeviceSetup | undefined;
   /** What the operator's file says. What it leaves out is chosen here. */
@@ -32,9 +34,9 @@ const ONE_CPU: DeviceSetup = { cpus: 1, gpuMemoryLimitsMb: [] };
 /** How long a call to another TensorFlow server may take, ms, where the operator's file says nothing. */
 const REMOTE_TIMEOUT_MILLIS = 60_000n;
 
-function common({ gpuMemoryFraction = 0, devices = ONE_CPU, base }: SessionOptions): Init<ConfigProto> {
-  // Take GPU memory as it is needed: other processes and other models want some, too.
-  const gpu = base?.gpu_options ?? { allow_growth: true };
+function common(options: SessionOptions): Init<ConfigProto> {
+  const { gpuMemoryFraction = 0, gpuMemoryGrowth = true, devices = ONE_CPU, base } = options;
+  const gpu = base?.gpu_options ?? { allow_growth: gpuMemoryGrowth };
   const fraction = gpuMemoryFraction > 0 ? { per_process_gpu_memory_fraction: gpuMemoryFraction } : {};
   const gpuOptions = { ...gpu, ...fraction, ...memoryLimits(devices) };
   return { ...base, ...deviceCount(devices, base), allow_soft_placement: true, gpu_options: gpuOptions };

@@ -560,11 +560,18 @@ void TestDeadlines() {
   const auto running = worker.Take();  // which takes long, as far as is known: nobody comes for a quick one
   model.x->quick_runs().Note(1, 1, /*good=*/true);
   model.Submit(model.X(1));
-  CHECK("the event loop runs a quick request itself", model.queue->EndTurn() != nullptr, "not");
+  CHECK("the event loop runs a quick request itself", model.queue->EndTurn().size() == 1, "not");
+  for (int i = 0; i < 100; i++) model.session->NoteRequest(5);
+  model.Submit(model.X(1)), model.Submit(model.X(1));
+  EQUALS("and several that take no long together", model.queue->EndTurn().size(), 2u);
+  for (int i = 0; i < 100; i++) model.session->NoteRequest(1000);
+  model.Submit(model.X(1)), model.Submit(model.X(1));
+  CHECK("but not if they do", model.queue->EndTurn().empty(), "it does");
+  worker.Take();
   auto quick = model.X(1);
   quick->deadline = Clock::now();
   model.Submit(std::move(quick));
-  CHECK("but not one whose deadline has passed", !model.queue->EndTurn(), "it does");
+  CHECK("but not one whose deadline has passed", model.queue->EndTurn().empty(), "it does");
 }
 
 void TestAverages() {
@@ -626,7 +633,7 @@ void TestThreads() {
         if (model.queue->Submit(std::move(request)).status.ok()) accepted++;
         if (j % 11 == 0) model.queue->Cancel(model.port.get(), id);
         if (j % 3 == 0) {
-          if (auto quick = model.queue->EndTurn()) RunTogether(model, List(std::move(quick)));
+          if (auto quick = model.queue->EndTurn(); !quick.empty()) RunTogether(model, std::move(quick));
         }
         if (j == kEach * 3 / 4 && i == 0) model.queue->Close();
       }

@@ -139,6 +139,19 @@ describe('tensorflow_session_config_file', () => {
     assert.equal(lean.gpu_options?.allow_growth, true);
   });
 
+  it('leaves growth of GPU memory to --gpu_memory_growth where it has no gpu_options', async () => {
+    const growth = (base: ConfigProto | undefined, gpuMemoryGrowth?: boolean) =>
+      [leanSessionConfig, generalSessionConfig].map(
+        (config) =>
+          decode(config({ intraOp: 0, interOp: 0, base, ...(gpuMemoryGrowth !== undefined && { gpuMemoryGrowth }) }))
+            .gpu_options?.allow_growth,
+      );
+    const { session } = await readWith('tensorflow_session_config_file', 'gpu_options { allow_growth: true }');
+    assert.deepEqual(growth(undefined), [true, true]);
+    assert.deepEqual(growth(undefined, false), [false, false]);
+    assert.deepEqual(growth(session, false), [true, true]);
+  });
+
   it('rules over GPU memory and the executor where it speaks of them', async () => {
     const text = 'gpu_options { per_process_gpu_memory_fraction: 0.25 } experimental { executor_type: "DEFAULT" }';
     const { session: base } = await readWith('tensorflow_session_config_file', text);

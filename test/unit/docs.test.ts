@@ -22,6 +22,7 @@ const OURS = new Set([
   'devices',
   'model_devices',
   'gpu_memory_limit_mb',
+  'gpu_memory_growth',
   'session_target',
   'max_queued_requests_per_model',
   'max_queue_wait_in_ms',
