@@ -21,7 +21,7 @@ const LIMIT = { timeout: 60_000 };
 /** How long a worker sleeps in the queue before it looks about (`IDLE_MILLIS` of native/serve.cc). */
 const SLEEP_MILLIS = 200;
 
-/** A sanitizer makes all runs too slow to be several in a turn. */
+/** With a sanitizer few runs are quick. */
 const NOT_SANITIZED = { skip: process.env.TENSORGATE_SANITIZED === '1' };
 
 const x = (...values: number[]): TestInput => {
@@ -69,23 +69,29 @@ describe('a quick request', LIMIT, () => {
     });
   });
 
-  it('goes to a worker as JSON with a longer body than any before it, and to the loop when that was quick', async () => {
-    await withModel('half_plus_two', async (model, pool) => {
-      const run = async (body: string) => {
-        const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) };
-        const [reply] = await model.predict(json, copyOutputs);
-        await sleep(5);
-        return JSON.parse(String(reply?.bytes));
-      };
-      for (let i = 0; i < 20; i++) await run('{"instances":[2]}');
-      const before = quickRuns(pool);
-      assert.ok(before > 0);
-      assert.deepEqual(await run(`{"instances":[2${',4'.repeat(500)}]}`), { predictions: [3, ...Array(500).fill(4)] });
-      assert.equal(quickRuns(pool), before);
-    });
-  });
+  it(
+    'goes to a worker as JSON with a longer body than any before it, and to the loop when that was quick',
+    NOT_SANITIZED,
+    async () => {
+      await withModel('half_plus_two', async (model, pool) => {
+        const run = async (body: string) => {
+          const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) };
+          const [reply] = await model.predict(json, copyOutputs);
+          await sleep(5);
+          return JSON.parse(String(reply?.bytes));
+        };
+        for (let i = 0; i < 20; i++) await run('{"instances":[2]}');
+        const before = quickRuns(pool);
+        assert.ok(before > 0);
+        assert.deepEqual(await run(`{"instances":[2${',4'.repeat(500)}]}`), {
+          predictions: [3, ...Array(500).fill(4)],
+        });
+        assert.equal(quickRuns(pool), before);
+      });
+    },
+  );
 
-  it('goes to a worker as JSON of which a longer body was only refused soon', async () => {
+  it('goes to a worker as JSON of which a longer body was only refused soon', NOT_SANITIZED, async () => {
     await withModel('half_plus_two', async (model, pool) => {
       const run = (body: string) =>
         model.predict({ ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) }, copyOutputs);
