@@ -401,7 +401,7 @@ describe('a server with one worker', { timeout: 120_000 }, () => {
           const started = Date.now();
           await assertAnswers(clients[door], slow(1));
           const millis = Date.now() - started;
-          assert.ok(millis < 2000, `${door}: the next answer took ${millis} ms, so the 20 of 500 ms were not dropped`);
+          assert.ok(millis < 5000, `${door}: the next answer took ${millis} ms, so the 20 of 500 ms were not dropped`);
         }
       }),
     );

@@ -181,15 +181,18 @@ describe('The body of :classify and :regress', () => {
     const examples = Array.from({ length: 2000 }, (_, i) => ({ x: i, values: Array(100).fill(i + 0.5), text: 'abc' }));
     const steps = decodeExampleBody(Buffer.from(JSON.stringify({ examples })));
     let longest = 0;
+    let all = 0;
     let turns = 0;
     for (let done = false; !done; turns++) {
       const started = performance.now();
       const step = steps.next();
-      longest = Math.max(longest, performance.now() - started);
+      const millis = performance.now() - started;
+      longest = Math.max(longest, millis);
+      all += millis;
       done = step.done === true;
       if (step.done) assert.equal(step.value.input.ranges.length, 4000);
     }
     assert.ok(turns > 20, `${turns} turns`);
-    assert.ok(longest < 100, `${longest} ms`);
+    assert.ok(longest < all / 2, `${longest} of ${all} ms`);
   });
 });
