@@ -79,9 +79,10 @@ export class JsonReader {
     return KINDS[this.peek()] ?? this.fail('a value');
   }
 
-  /** Whether enough has been read since the last pause for others to have a turn. */
+  /** Whether enough has been read since the last pause, or since a step back, for others to have a turn. */
   get pauseDue(): boolean {
-    if (this.pos - this.#pausedAt < PAUSE_BYTES) return false;
+    const read = this.pos - this.#pausedAt;
+    if (read >= 0 && read < PAUSE_BYTES) return false;
     this.#pausedAt = this.pos;
     return true;
   }
