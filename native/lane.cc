@@ -29,7 +29,6 @@ void RequestList::PushBack(std::unique_ptr<Request> request) {
   Request* added = request.release();
   (last_ ? last_->next : first_) = added;
   last_ = added;
-  size_++;
 }
 
 std::unique_ptr<Request> RequestList::Remove(Request* request) {
@@ -37,7 +36,6 @@ std::unique_ptr<Request> RequestList::Remove(Request* request) {
   (request->next ? request->next->previous : last_) = request->previous;
   request->previous = request->next = nullptr;
   request->list = nullptr;
-  size_--;
   return std::unique_ptr<Request>(request);
 }
 
@@ -48,7 +46,6 @@ void Lane::Push(std::unique_ptr<Request> request) {
   else
     ready_[priority].PushBack(std::move(request));
   waiting_by_priority_[priority]++;
-  waiting_++;
 }
 
 // As TensorFlow Serving does: what would make a batch too large begins another one.
@@ -86,7 +83,6 @@ Clock::time_point Lane::ReleaseDue(Clock::time_point now) {
 }
 
 std::unique_ptr<Request> Lane::Remove(Request* request) {
-  waiting_--;
   waiting_by_priority_[request->priority]--;
   RequestList* list = request->list;
   if (list == &ready_[request->priority]) return list->Remove(request);

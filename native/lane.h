@@ -34,7 +34,6 @@ class RequestList {
   RequestList& operator=(const RequestList&) = delete;
 
   Request* front() const { return first_; }
-  size_t size() const { return size_; }
   void PushBack(std::unique_ptr<Request> request);
   // The request must be in this list.
   std::unique_ptr<Request> Remove(Request* request);
@@ -42,7 +41,6 @@ class RequestList {
  private:
   Request* first_ = nullptr;
   Request* last_ = nullptr;
-  size_t size_ = 0;
 };
 
 // What requests must have in common to wait for one another, as far as can be told before they are decoded.
@@ -83,7 +81,7 @@ class Lane {
   std::unique_ptr<Request> Remove(Request* request);
 
   // All that wait, those in a batch that is being formed included.
-  size_t waiting() const { return waiting_; }
+  size_t waiting() const { return WaitingBefore(kPriorities - 1); }
   // Requests that a further one of that priority would have to wait for.
   size_t WaitingBefore(size_t priority) const;
   // Those that may be taken, by priority.
@@ -116,7 +114,6 @@ class Lane {
   Forming forming_;
   std::set<std::pair<Clock::time_point, BatchKey>> due_;  // of all that are being formed
   std::array<size_t, kPriorities> waiting_by_priority_{};
-  size_t waiting_ = 0;
   size_t passed_over_ = 0;  // turns that were not given to whoever had waited longest, since one was
 };
 

@@ -1,7 +1,7 @@
 import type { ServableHandle } from '../core/servable-handle.js';
-import { Code, ServingError, toServingError } from '../errors.js';
+import { Code, ServingError } from '../errors.js';
 import { readStringMember } from '../formats/json-reader.js';
-import { metrics, type RequestSource } from '../metrics/metrics.js';
+import { countRefused, type RequestSource } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE } from '../servables/signature-info.js';
 import { CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
@@ -30,8 +30,7 @@ export function acquireCounted(manager: Claims, spec: ModelSpec, source: Request
   try {
     return manager.acquire(spec);
   } catch (error) {
-    metrics.requests.countRefused(source, spec.name, toServingError(error).code);
-    throw error;
+    throw countRefused(source, spec.name, error);
   }
 }
 

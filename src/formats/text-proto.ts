@@ -49,9 +49,14 @@ export async function readTextProtoFile<T extends object>(
   path: string,
   options: TextProtoOptions = {},
 ): Promise<T> {
+  return readParsedFile(path, (text) => parseTextProto(type, text, options));
+}
+
+/** As readTextProtoFile() does, a file in any format: `parse` throws a ServingError for a text that is none. */
+export async function readParsedFile<T>(path: string, parse: (text: string) => T): Promise<T> {
   const text = await readTextFile(path);
   try {
-    return parseTextProtoFile(type, text, path, options);
+    return parseFile(text, path, parse);
   } catch (error) {
     log.error(toServingError(error).message);
     throw error;
@@ -88,8 +93,12 @@ export function parseTextProtoFile<T extends object>(
   path: string,
   options: TextProtoOptions = {},
 ): T {
+  return parseFile(text, path, (read) => parseTextProto(type, read, options));
+}
+
+function parseFile<T>(text: string, path: string, parse: (text: string) => T): T {
   try {
-    return parseTextProto(type, text, options);
+    return parse(text);
   } catch (error) {
     throw invalidArgument(`Invalid protobuf file: '${path}'. ${toServingError(error).message}`);
   }

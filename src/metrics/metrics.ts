@@ -3,12 +3,12 @@
  * for it). Names and types are TensorFlow Serving's (`:tensorflow:serving:…`) and, under `tensorgate_`, our own.
  */
 
-import { RequestTrace } from '../request-log/request-trace.js';
+import { toServingError } from '../errors.js';
 import { ProcessMetrics } from './process-metrics.js';
 import { PrometheusText } from './prometheus-text.js';
-import { RequestMetrics } from './request-metrics.js';
+import { RequestMetrics, type RequestSource } from './request-metrics.js';
+import { RequestTrace } from './request-trace.js';
 
-export { REQUEST_TRACE_WORDS, type TracedRequests, type WatchedRequest } from '../request-log/request-trace.js';
 export type { FinishedRun } from './batch-statistics.js';
 export { exponentialBounds, Histogram } from './histogram.js';
 export { type ModelStatistics, modelStatistics, type Statistics, type TotalDuration } from './model-statistics.js';
@@ -22,6 +22,7 @@ export {
   type RequestSource,
   requestSource,
 } from './request-metrics.js';
+export { REQUEST_TRACE_WORDS, type TracedRequests, type WatchedRequest } from './request-trace.js';
 
 /** Adds families to a scrape; called for each one, on the event loop, so it must be quick. Must not throw. */
 export type Collector = (text: PrometheusText) => void;
@@ -59,3 +60,12 @@ class Metrics {
 }
 
 export const metrics = new Metrics();
+
+/**
+ * Counts a request that failed before its version was known, and hands the error on. `model` as the client named it; empty where
+ * that is not known either.
+ */
+export function countRefused(source: RequestSource, model: string, error: unknown): unknown {
+  metrics.requests.countRefused(source, model, toServingError(error).code);
+  return error;
+}

@@ -1,7 +1,7 @@
 /** The warm-up file of a version (tensorflow_serving's saved_model_warmup.md): where it lies, and how it is read. */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Code, failedPrecondition, invalidArgument, ServingError, toServingError } from '../errors.js';
 import { frameTfRecord, readTfRecords } from '../formats/tf-record.js';
 import { decodePredictionLog, type LoggedRequest } from '../request-log/prediction-log.js';
@@ -13,15 +13,17 @@ export const MOST_RECORDS = 1000;
 const REMEDY =
   'Record the file again with tensorgate record-warmup, remove it, or start with --enable_model_warmup=false.';
 
+export const WARM_UP_FILE = 'tf_serving_warmup_requests';
+
 export function warmUpFileOf(directory: string): string {
-  return join(directory, 'assets.extra', 'tf_serving_warmup_requests');
+  return join(directory, 'assets.extra', WARM_UP_FILE);
 }
 
 /** Files beside it whose name only begins like its own: nobody reads them, whoever wrote them may think otherwise. */
 export function misnamedWarmUpFiles(directory: string): readonly string[] {
-  const path = warmUpFileOf(directory);
-  if (!existsSync(dirname(path))) return [];
-  return readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)) && name !== basename(path));
+  const folder = dirname(warmUpFileOf(directory));
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => name.startsWith(WARM_UP_FILE) && name !== WARM_UP_FILE);
 }
 
 export function hasWarmUpFile(directory: string): boolean {

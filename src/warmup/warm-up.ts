@@ -3,7 +3,6 @@
  * that answers live ones, or, where there is no file, each signature is run with ones. One request at a time, through the
  * device's queue, as those of clients: other models wait for one run at the most.
  */
-import { basename } from 'node:path';
 import type { ApiOptions } from '../api/api.js';
 import { createInferenceApi } from '../api/create-api.js';
 import { formatServableId } from '../core/servable-id.js';
@@ -19,6 +18,7 @@ import {
   misnamedWarmUpFiles,
   readWarmUpFile,
   replayError,
+  WARM_UP_FILE,
   type WarmUpRecord,
   warmUpFileOf,
 } from './warm-up-file.js';
@@ -42,7 +42,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp | undefined {
   return async (model, directory, cancellation) => {
     if (hasWarmUpFile(directory)) return replayFile(model, directory, cancellation, options);
     for (const name of misnamedWarmUpFiles(directory))
-      log.warn(`assets.extra/${name} warms nothing up: the file must be named ${basename(warmUpFileOf(directory))}.`, {
+      log.warn(`assets.extra/${name} warms nothing up: the file must be named ${WARM_UP_FILE}.`, {
         servable: formatServableId(model.id),
       });
     if (options.synthetic) await runOnes(model, cancellation);

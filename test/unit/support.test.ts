@@ -24,7 +24,8 @@ async function withScript(
 }
 
 const READY = `console.error('I tensorgate is ready'); const timer = setInterval(() => {}, 1000);`;
-const POLITE = `${READY} process.on('SIGTERM', () => { console.log('bye'); process.exitCode = 3; clearInterval(timer); });`;
+/** The handler comes first: the test may send its signal as soon as it has read that the server is ready. */
+const POLITE = `process.on('SIGTERM', () => { console.log('bye'); process.exitCode = 3; clearInterval(timer); }); ${READY}`;
 
 describe('withServer()', () => {
   it('waits for the ready line, and tells ports, log and exit status', async () => {

@@ -4,9 +4,9 @@ import { Code, invalidArgument } from '../../src/errors.js';
 import { decodeMessage, encodeMessage } from '../../src/formats/protobuf.js';
 import { XSpace } from '../../src/gen/messages.js';
 import { RequestRecorder, requestSource } from '../../src/metrics/metrics.js';
+import { RequestTrace } from '../../src/metrics/request-trace.js';
 import { isEmptyTrace, type Trace } from '../../src/profiling/trace.js';
 import { toXSpace } from '../../src/profiling/xspace.js';
-import { RequestTrace } from '../../src/request-log/request-trace.js';
 
 /** As TensorFlow's tools would read it: names in place of numbers, times in nanoseconds. */
 function read(trace: Trace) {

@@ -1,7 +1,6 @@
 /** The GraphPipe door: POST anywhere runs the model, GET describes it, /control/ is for those who run the server. */
 import type { Api } from '../../api/api.js';
-import { toServingError } from '../../errors.js';
-import { metrics, requestSource } from '../../metrics/metrics.js';
+import { countRefused, requestSource } from '../../metrics/metrics.js';
 import type { TensorPredictRequest } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
@@ -82,8 +81,7 @@ class GraphPipeService {
     try {
       return decodeRequest(body, { defaultModelName, maxBodyBytes, deadlineMillis, cancellation, priority });
     } catch (error) {
-      metrics.requests.countRefused(PREDICT, '', toServingError(error).code);
-      throw error;
+      throw countRefused(PREDICT, '', error);
     }
   }
 

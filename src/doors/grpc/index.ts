@@ -1,6 +1,6 @@
 /** The gRPC door: TensorFlow Serving's PredictionService and ModelService, ProfilerService, health checks, reflection. */
 import type { Api } from '../../api/api.js';
-import { requestSource } from '../../metrics/metrics.js';
+import { countRefused, requestSource } from '../../metrics/metrics.js';
 import type { LoggedMethod } from '../../request-log/prediction-log.js';
 import type { RequestLogs } from '../../request-log/request-log.js';
 import { OutputFormat, type Outputs, type TensorPredictRequest } from '../../tensor/predict-request.js';
@@ -17,7 +17,7 @@ import {
 import { decodePredictRequest } from './decode.js';
 import { encodePredictResponse } from './encode.js';
 import { registerHealth } from './health.js';
-import { countRefused, inferenceMethods } from './inference.js';
+import { inferenceMethods } from './inference.js';
 import { getModelMetadata } from './metadata.js';
 import { getModelStatus } from './model-status.js';
 import { PROFILER_SERVICE, type Profiler, registerProfiler } from './profiler.js';
@@ -67,7 +67,7 @@ function registerPredictionService(listener: GrpcListener, api: Api, options: Gr
     try {
       request = decodePredictRequest(message, call, outputFormat);
     } catch (error) {
-      throw countRefused(PREDICT, error);
+      throw countRefused(PREDICT, '', error);
     }
     return api.predict(request, (outputs) => call.reply(encode(outputs)));
   };

@@ -1,7 +1,6 @@
 /** PredictionService's Classify, Regress and MultiInference. */
 import type { InferenceApi } from '../../api/api.js';
-import { toServingError } from '../../errors.js';
-import { type DoorLabel, metrics, type RequestSource, requestSource } from '../../metrics/metrics.js';
+import { countRefused, type DoorLabel, type RequestSource, requestSource } from '../../metrics/metrics.js';
 import type { AnsweringMethod, CallContext } from '../grpc.js';
 import { decodeExampleRequest, decodeMultiInferenceRequest } from './decode-inference.js';
 import {
@@ -38,12 +37,6 @@ function countingRefusals<T>(source: RequestSource, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    throw countRefused(source, error);
+    throw countRefused(source, '', error);
   }
-}
-
-/** Counts a request that cannot be decoded, and of which it is not known what model it is for; hands the error on. */
-export function countRefused(source: RequestSource, error: unknown): unknown {
-  metrics.requests.countRefused(source, '', toServingError(error).code);
-  return error;
 }

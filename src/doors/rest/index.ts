@@ -2,9 +2,9 @@
 import type { Api } from '../../api/api.js';
 import { Code, invalidArgument, type ServingError, toServingError } from '../../errors.js';
 import { PAUSE_BYTES } from '../../formats/json-reader.js';
-import { metrics, type RequestSource, requestSource } from '../../metrics/metrics.js';
+import { countRefused, metrics, requestSource } from '../../metrics/metrics.js';
 import type { ExampleRequest } from '../../tensor/inference.js';
-import type { ModelSpec, Priority } from '../../tensor/predict-request.js';
+import type { ModelSpec } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER, parsePriority } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer, retryAfterHeaders } from '../http.js';
@@ -157,12 +157,12 @@ class RestRoutes {
     try {
       packed = isPacked(exchange.header('content-encoding'));
     } catch (error) {
-      throw countRefused(SOURCES[verb], modelSpec, error);
+      throw countRefused(SOURCES[verb], modelSpec.name, error);
     }
     if (!packed) return this.#run(exchange, verb, modelSpec, body, deadlineMillis);
     return unpackBody(body, this.#maxUnpackedBytes)
       .catch((error: unknown) => {
-        throw countRefused(SOURCES[verb], modelSpec, error);
+        throw countRefused(SOURCES[verb], modelSpec.name, error);
       })
       .then((unpacked) => this.#run(exchange, verb, modelSpec, unpacked, deadlineMillis));
   }
@@ -176,13 +176,9 @@ class RestRoutes {
   /** The body has been taken when this returns: it may be the network's own buffer. */
   #predict(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number): Promise<void> {
     const { cancellation } = exchange;
-    let priority: Priority;
-    try {
-      if (body.byteLength === 0) throw emptyBody('inputs', PREDICT_EXAMPLES);
-      priority = parsePriority(exchange.header(PRIORITY_HEADER));
-    } catch (error) {
-      throw countRefused(SOURCES.predict, modelSpec, error);
-    }
+    if (body.byteLength === 0)
+      throw countRefused(SOURCES.predict, modelSpec.name, emptyBody('inputs', PREDICT_EXAMPLES));
+    const priority = parsePriority(exchange.header(PRIORITY_HEADER));
     return this.#api.predict({ kind: 'json', modelSpec, body, deadlineMillis, cancellation, priority }, (outputs) => {
       // Replying here, while the outputs are ours, spares a copy that would outlive them.
       if (!cancellation.cancelled) this.#json(exchange, encodePredictReply(outputs, this.#replyBuffer));
@@ -217,19 +213,13 @@ class RestRoutes {
       const decoded = await inTurns(decodeExampleBody(text), cancellation, deadlineMillis);
       return { modelSpec, ...decoded, deadlineMillis, cancellation, priority };
     } catch (error) {
-      throw countRefused(SOURCES[verb], modelSpec, error);
+      throw countRefused(SOURCES[verb], modelSpec.name, error);
     }
   }
 }
 
 const PREDICT_EXAMPLES = '{"instances": [1.0, 2.0]} or {"inputs": {"x": [1.0, 2.0]}}';
 const EXAMPLE_EXAMPLES = '{"examples": [{"x": 1.0}]}';
-
-/** Counts a request that failed before it came to the Api, and hands its error on. */
-function countRefused(source: RequestSource, { name }: ModelSpec, error: unknown): unknown {
-  metrics.requests.countRefused(source, name, toServingError(error).code);
-  return error;
-}
 
 function emptyBody(what: string, example: string): ServingError {
   return invalidArgument(`The request has no body; send the ${what} as JSON, for example ${example}.`);

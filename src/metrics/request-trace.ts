@@ -3,7 +3,7 @@
  * look at `active`.
  */
 import { Code, type ServingError } from '../errors.js';
-import type { RequestRecorder } from '../metrics/request-metrics.js';
+import type { RequestRecorder } from './request-metrics.js';
 
 /** What is known of a request when it is delivered. */
 interface Delivered {
