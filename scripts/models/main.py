@@ -25,6 +25,7 @@ import lite
 import multi_io
 import no_batch
 import refused
+import rows
 import slow
 import strings
 import variables_v1
@@ -45,6 +46,7 @@ FAMILIES = (
     examples,
     batch_shape,
     lite,
+    rows,
 )
 
 TEST_MODELS = Path(__file__).resolve().parents[2] / "test" / "models"
