@@ -121,6 +121,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   exports["listDevices"] = Napi::Function::New(env, ListDevices);
   exports["loadSession"] = Napi::Function::New(env, LoadSession);
+  exports["proveRows"] = Napi::Function::New(env, ProveRowsOf);
   exports["releaseSession"] = Napi::Function::New(env, ReleaseSession);
   exports["prepareSignature"] = Napi::Function::New(env, PrepareSignature);
   exports["removeSignature"] = Napi::Function::New(env, RemoveSignature);

@@ -100,6 +100,7 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
   session->meta_graph_ = WithoutGraph(whole);
   // What another server runs is never as quick as the event loop must be.
   if (options.target.empty()) session->steady_signatures_ = FindSteadySignatures(whole);
+  session->row_proofs_ = ProveRows(whole);
   return session;
 }
 

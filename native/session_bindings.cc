@@ -19,6 +19,19 @@ Napi::Array Names(Napi::Env env, const std::vector<std::string>& names) {
   return list;
 }
 
+// [{ signature, proven, reason }, …]
+Napi::Array Proofs(Napi::Env env, const std::vector<RowProof>& proofs) {
+  auto list = Napi::Array::New(env, proofs.size());
+  for (uint32_t i = 0; i < proofs.size(); i++) {
+    Napi::Object row = Napi::Object::New(env);
+    row["signature"] = proofs[i].signature;
+    row["proven"] = proofs[i].proven;
+    row["reason"] = proofs[i].reason;
+    list[i] = row;
+  }
+  return list;
+}
+
 // [{ name, dtype, shape }, …]
 Napi::Array TfliteTensors(Napi::Env env, const std::vector<TfliteTensorInfo>& tensors) {
   auto list = Napi::Array::New(env, tensors.size());
@@ -66,6 +79,7 @@ Napi::Object Describe(Napi::Env env, const Session& session, bool has_v1_control
   Napi::Object result = Napi::Object::New(env);
   result["metaGraph"] = Napi::Buffer<char>::Copy(env, meta_graph.data(), meta_graph.size());
   result["steadySignatures"] = Names(env, session.steady_signatures());
+  result["rowProofs"] = Proofs(env, session.row_proofs());
   result["hasV1ControlFlow"] = has_v1_control_flow;
   if (const TfliteModel* model = session.tflite()) result["tflite"] = DescribeTflite(env, *model);
   return result;
@@ -149,6 +163,11 @@ Napi::Value LoadSession(const Napi::CallbackInfo& info) {
   auto tags = given.Get("tags").As<Napi::Array>();
   for (uint32_t i = 0; i < tags.Length(); i++) options.tags.push_back(tags.Get(i).ToString().Utf8Value());
   return EnvData::Of(info.Env())->jobs->Start([options = std::move(options)] { return Load(options); });
+}
+
+Napi::Value ProveRowsOf(const Napi::CallbackInfo& info) {
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  return Proofs(info.Env(), ProveRows({reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()}));
 }
 
 Napi::Value ListDevices(const Napi::CallbackInfo& info) {

@@ -8,8 +8,10 @@ namespace tensorgate {
 // listDevices(config) -> [{ name, memoryBytes }, …]
 Napi::Value ListDevices(const Napi::CallbackInfo& info);
 // loadSession({ directory, tags, config, …, device, target }) -> Promise<{ id, metaGraph, steadySignatures,
-// hasV1ControlFlow }>
+// rowProofs, hasV1ControlFlow }>
 Napi::Value LoadSession(const Napi::CallbackInfo& info);
+// proveRows(metaGraphDef) -> [{ signature, proven, reason }, …]
+Napi::Value ProveRowsOf(const Napi::CallbackInfo& info);
 // releaseSession(id) -> Promise<void>
 Napi::Value ReleaseSession(const Napi::CallbackInfo& info);
 // prepareSignature(sessionId, name, inputs, outputs, batchable) -> { id, inputTypes, outputTypes, refusal? }

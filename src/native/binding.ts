@@ -52,12 +52,22 @@ export interface TfliteGraph {
   readonly signatureDefs: Uint8Array;
 }
 
+/** Whether rows of a signature's tensors are proven not to depend on each other (native/engine/tensorflow/rows/). */
+export interface RowProof {
+  readonly signature: string;
+  readonly proven: boolean;
+  /** Why not: a clause that names the operation that stopped the proof. Empty if proven. */
+  readonly reason: string;
+}
+
 export interface LoadedSession {
   readonly id: SessionId;
   /** Serialized MetaGraphDef of the loaded meta graph: its saver_def and signature_def alone, not the graph. */
   readonly metaGraph: Uint8Array;
   /** Names of the signatures whose runs take as long as their shapes say, whatever the values are. */
   readonly steadySignatures: readonly string[];
+  /** One for each signature; none of TensorFlow Lite, whose models are not analysed. */
+  readonly rowProofs: readonly RowProof[];
   /** Whether it has TF1 control flow (Switch, Merge, Enter…), which TensorFlow's single-threaded executor refuses. */
   readonly hasV1ControlFlow: boolean;
   /** Set where model.tflite was loaded, and then nothing else but `id` is known. */
@@ -190,6 +200,11 @@ export interface Binding {
   listDevices(config: Uint8Array): DeviceInfo[];
   /** Loads a session, or shares the one with equal options. Rejects with TensorFlow's error. Pair with releaseSession. */
   loadSession(options: SessionOptions): Promise<LoadedSession>;
+  /**
+   * What loadSession() tells of a serialized MetaGraphDef, without TensorFlow: some milliseconds for a large graph. Whatever
+   * the bytes are, it does not throw; of bytes without signatures it says nothing.
+   */
+  proveRows(metaGraphDef: Uint8Array): RowProof[];
   /** Lets go of a session; it closes when its last request has ended. */
   releaseSession(id: SessionId): Promise<void>;
   /**
