@@ -1,0 +1,206 @@
+/** Small graphs whose rows are run together and alone, beside what the proof says of them. */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRandom } from '../../bench/random.js';
+import { binding, type RowProof } from '../../src/native/binding.js';
+import type { SavedModel } from '../../src/servables/saved-model.js';
+import { byteSizeOf } from '../../src/tensor/dtype.js';
+import type { WorkerPool } from '../../src/workers/pool.js';
+import { dtypeOf, GraphModel, type InputNode, type Node, type TypeName } from './graph-model.js';
+import { copyOutputs, loaderOf, type TestInput, type TestOutput, testRequest, unpackStrings } from './in-process-model.js';
+
+type Scalar = number | string;
+
+/** Values that an input is given; the default suits its type. */
+export interface InputValues {
+  /** Numbers from `from` up to, not including, `to`. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly words?: readonly string[];
+}
+
+interface CaseInput {
+  readonly node: InputNode;
+  readonly values: InputValues;
+}
+
+/** What a case builds its nodes in: the graph that all cases share, and the case's own inputs. */
+export class CaseGraph {
+  readonly graph: GraphModel;
+  readonly inputs: CaseInput[] = [];
+
+  constructor(graph: GraphModel) {
+    this.graph = graph;
+  }
+
+  /** An input of rows of this shape. */
+  rows(dtype: TypeName, rowShape: readonly number[] = [], values: InputValues = {}): InputNode {
+    const node = this.graph.input(dtype, rowShape);
+    this.inputs.push({ node, values });
+    return node;
+  }
+}
+
+export interface RowCase {
+  readonly name: string;
+  /** Adds the case's nodes and returns its outputs, whose first dimension should count rows. */
+  readonly build: (graph: CaseGraph) => Node | readonly Node[];
+}
+
+export interface CaseResult {
+  readonly name: string;
+  readonly proof: RowProof;
+  /** How the answer for all rows together differs from those for each alone; undefined: it does not. */
+  readonly difference: string | undefined;
+  /** Why rows alone are refused, if they are: there is nothing to compare then. */
+  readonly refusedAlone: string | undefined;
+}
+
+const ROWS = 5;
+/** Of the larger of 1 and the value; for sums that are added up in another order. */
+const TOLERANCE = 1e-4;
+
+/** Loads all cases as signatures of one model below `folder`, and runs each. Rejects if TensorFlow refuses the graph. */
+export async function runCases(
+  cases: readonly RowCase[],
+  pool: WorkerPool,
+  folder: string,
+  seed = 1,
+): Promise<CaseResult[]> {
+  const graph = new GraphModel();
+  const inputs = cases.map(({ build }, i) => {
+    const own = new CaseGraph(graph);
+    const outputs = [build(own)].flat();
+    graph.signature(`case_${i}`, own.inputs.map(({ node }) => node), outputs);
+    return own.inputs;
+  });
+  const proofs = new Map(binding.proveRows(graph.metaGraph()).map((proof) => [proof.signature, proof]));
+  return withLoaded(graph, pool, folder, async (model) => {
+    const results: CaseResult[] = [];
+    for (const [i, { name }] of cases.entries()) {
+      const signature = `case_${i}`;
+      const outcome = await compare(model, signature, inputs[i] as readonly CaseInput[], createRandom(seed + i));
+      results.push({ name, proof: proofs.get(signature) as RowProof, ...outcome });
+    }
+    return results;
+  });
+}
+
+async function withLoaded<R>(
+  graph: GraphModel,
+  pool: WorkerPool,
+  folder: string,
+  use: (model: SavedModel) => Promise<R>,
+): Promise<R> {
+  const version = join(folder, '1');
+  await rm(version, { recursive: true, force: true });
+  await mkdir(version, { recursive: true });
+  await writeFile(join(version, 'saved_model.pb'), graph.savedModel());
+  const loader = loaderOf(version, pool, ['serve'], { name: 'cases' });
+  const model = await loader.load();
+  try {
+    return await use(model);
+  } finally {
+    await loader.unload();
+  }
+}
+
+async function compare(
+  model: SavedModel,
+  signature: string,
+  inputs: readonly CaseInput[],
+  random: () => number,
+): Promise<Pick<CaseResult, 'difference' | 'refusedAlone'>> {
+  const columns = inputs.map((input) => Array.from({ length: ROWS }, () => makeRow(input, random)));
+  const ask = (first: number, count: number) => answer(model, signature, inputs, columns, first, count);
+  const alone: Answer[][] = [];
+  for (let row = 0; row < ROWS; row++) {
+    const answers = await ask(row, 1).catch(String);
+    if (typeof answers === 'string') return { refusedAlone: answers, difference: undefined };
+    alone.push(answers);
+  }
+  const together = await ask(0, ROWS).catch(String);
+  const difference = typeof together === 'string' ? together : differenceOf(together, alone);
+  return { refusedAlone: undefined, difference };
+}
+
+interface Answer {
+  readonly shape: readonly number[];
+  readonly values: readonly Scalar[];
+}
+
+async function answer(
+  model: SavedModel,
+  signatureName: string,
+  inputs: readonly CaseInput[],
+  columns: readonly (readonly (readonly Scalar[])[])[],
+  first: number,
+  count: number,
+): Promise<Answer[]> {
+  const tensors = inputs.map(({ node }, i) => testInput(node, count, columns[i]?.slice(first, first + count).flat() ?? []));
+  const outputs = await model.predict(testRequest(tensors, { signatureName }), copyOutputs);
+  return outputs.map((output) => ({ shape: output.shape, values: valuesOf(output) }));
+}
+
+function differenceOf(together: readonly Answer[], alone: readonly (readonly Answer[])[]): string | undefined {
+  for (const [i, { shape, values }] of together.entries()) {
+    const apart = alone.map((answers) => answers[i] as Answer);
+    const [inner] = apart.map((one) => one.shape.slice(1));
+    if (apart.some((one) => one.shape[0] !== 1)) return `output ${i} of one row has the shape [${apart[0]?.shape}]`;
+    if (String(shape) !== String([ROWS, ...(inner ?? [])])) return `output ${i} has the shape [${shape}]`;
+    const wanted = apart.flatMap((one) => one.values);
+    const wrong = values.findIndex((value, k) => !isSame(value, wanted[k] as Scalar));
+    if (wrong >= 0) return `output ${i} has ${values[wrong]} at place ${wrong}, not ${wanted[wrong]}`;
+  }
+  return undefined;
+}
+
+function isSame(a: Scalar, b: Scalar): boolean {
+  if (typeof a === 'string' || typeof b === 'string') return a === b;
+  return Object.is(a, b) || Math.abs(a - b) <= TOLERANCE * Math.max(1, Math.abs(b));
+}
+
+const WORDS = ['', 'a', 'b c', 'The cat', 'zz top a', '12', '-3'];
+
+function makeRow({ node: { dtype, rowShape }, values }: CaseInput, random: () => number): Scalar[] {
+  const { from = dtype === 'float' || dtype === 'double' ? -2 : 0, to = dtype === 'bool' ? 2 : 3, words = WORDS } = values;
+  const count = rowShape.reduce((product, size) => product * size, 1);
+  return Array.from({ length: count }, () => {
+    if (dtype === 'string') return words[Math.floor(random() * words.length)] as string;
+    const value = from + random() * (to - from);
+    return dtype === 'float' || dtype === 'double' ? Math.fround(value) : Math.floor(value);
+  });
+}
+
+/** How values of a type lie in a tensor. */
+const ARRAYS: Partial<Record<TypeName, new (values: number[]) => { readonly buffer: ArrayBufferLike }>> = {
+  float: Float32Array,
+  double: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  bool: Uint8Array,
+};
+
+function testInput({ alias, dtype, rowShape }: InputNode, rows: number, values: readonly Scalar[]): TestInput {
+  const common = { name: alias, dtype: dtypeOf(dtype), shape: [rows, ...rowShape] };
+  if (dtype === 'string') return { ...common, strings: values.map((value) => Buffer.from(value as string)) };
+  if (dtype === 'int64') return { ...common, bytes: new Uint8Array(BigInt64Array.from(values as number[], BigInt).buffer) };
+  const Values = ARRAYS[dtype];
+  if (Values === undefined) throw new Error(`No values of type ${dtype} can be made.`);
+  return { ...common, bytes: new Uint8Array(new Values(values as number[]).buffer) };
+}
+
+function valuesOf({ dtype, shape, bytes }: TestOutput): readonly Scalar[] {
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (dtype === dtypeOf('string')) return unpackStrings(bytes, count).map((text) => text.toString('latin1'));
+  const size = byteSizeOf(dtype);
+  return Array.from({ length: count }, (_, i) => READERS[dtype]?.(bytes, i * size) ?? bytes.readUIntLE(i * size, size));
+}
+
+const READERS: Readonly<Record<number, (bytes: Buffer, at: number) => number>> = {
+  [dtypeOf('float')]: (bytes, at) => bytes.readFloatLE(at),
+  [dtypeOf('double')]: (bytes, at) => bytes.readDoubleLE(at),
+  [dtypeOf('int32')]: (bytes, at) => bytes.readInt32LE(at),
+  [dtypeOf('int64')]: (bytes, at) => Number(bytes.readBigInt64LE(at)),
+};
