@@ -3,6 +3,11 @@ import type { MessageType } from '../../src/formats/protobuf.js';
 import { SignatureDef, TensorProto, TensorShapeProto } from '../../src/gen/messages.js';
 import { DataType } from '../../src/tensor/dtype.js';
 
+const NameAttrList: MessageType<{ readonly name: string }> = {
+  name: 'tensorflow.NameAttrList',
+  fields: [{ name: 'name', number: 1, type: 'string' }],
+};
+
 export interface AttrList {
   readonly s: readonly Uint8Array[];
   readonly i: readonly bigint[];
@@ -10,6 +15,7 @@ export interface AttrList {
   readonly b: readonly boolean[];
   readonly type: readonly number[];
   readonly shape: readonly TensorShapeProto[];
+  readonly func: readonly { readonly name: string }[];
 }
 
 const AttrList: MessageType<AttrList> = {
@@ -21,12 +27,8 @@ const AttrList: MessageType<AttrList> = {
     { name: 'b', number: 5, type: 'bool', rule: 'repeated' },
     { name: 'type', number: 6, type: DataType, rule: 'repeated' },
     { name: 'shape', number: 7, type: () => TensorShapeProto, rule: 'repeated' },
+    { name: 'func', number: 9, type: () => NameAttrList, rule: 'repeated' },
   ],
-};
-
-const NameAttrList: MessageType<{ readonly name: string }> = {
-  name: 'tensorflow.NameAttrList',
-  fields: [{ name: 'name', number: 1, type: 'string' }],
 };
 
 export interface AttrValue {

@@ -1,6 +1,6 @@
 /** SavedModels of graphs that a test puts together, node by node: one graph, in it as many signatures as there are cases. */
 import { encodeMessage, type Init } from '../../src/formats/protobuf.js';
-import type { TensorInfo, TensorProto } from '../../src/gen/messages.js';
+import type { SignatureDef, TensorInfo, TensorProto } from '../../src/gen/messages.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { type AttrValue, type FunctionDef, MetaGraphDef, type NodeDef, SavedModelBytes } from './graph-messages.js';
 
@@ -21,6 +21,7 @@ export type Attr =
   | { readonly strings: readonly string[] }
   | { readonly floats: readonly number[] }
   | { readonly func: string }
+  | { readonly funcs: readonly string[] }
   | { readonly tensor: Init<TensorProto> };
 export type Attrs = Readonly<Record<string, Attr>>;
 
@@ -65,7 +66,12 @@ export class NodeList {
   }
 
   constant(dtype: TypeName, shape: readonly number[], values: Values): Node {
-    return this.op('Const', [], { dtype: { type: dtype }, value: { tensor: tensorProto(dtype, shape, values) } }, dtype);
+    return this.op(
+      'Const',
+      [],
+      { dtype: { type: dtype }, value: { tensor: tensorProto(dtype, shape, values) } },
+      dtype,
+    );
   }
 
   protected name(op: string): string {
@@ -84,6 +90,9 @@ class Body extends NodeList {
   }
 }
 
+/** TensorFlow's own name of the signature whose output is run when the model has been loaded. */
+const INITIALIZER = '__saved_model_init_op';
+
 /** Names of the outputs of operations that are used in functions; `output` else. */
 const FIRST_OUTPUTS: Readonly<Record<string, string>> = {
   Add: 'z',
@@ -97,6 +106,7 @@ const FIRST_OUTPUTS: Readonly<Record<string, string>> = {
   Softmax: 'softmax',
   Sub: 'z',
   Tanh: 'y',
+  Transpose: 'y',
   TensorListGetItem: 'item',
   TensorListSetItem: 'output_handle',
   TensorListReserve: 'handle',
@@ -106,6 +116,12 @@ const FIRST_OUTPUTS: Readonly<Record<string, string>> = {
 export class GraphModel extends NodeList {
   readonly #signatures = new Map<string, { inputs: readonly InputNode[]; outputs: readonly Node[] }>();
   readonly #functions: Init<FunctionDef>[] = [];
+  readonly #initializers: string[] = [];
+
+  /** Has an operation done once, when the model is loaded: it fills a table or sets a variable. */
+  initialize(op: string, inputs: readonly Node[], attrs: Attrs): void {
+    this.#initializers.push(this.op(op, inputs, attrs, 'float').ref);
+  }
 
   /** A placeholder of rows of this shape. */
   input(dtype: TypeName, rowShape: readonly number[]): InputNode {
@@ -115,7 +131,10 @@ export class GraphModel extends NodeList {
   }
 
   /** A function for While, If and calls; `build` gets its arguments and gives its results. Returns its name. */
-  function(args: readonly TypeName[], build: (body: NodeList, args: readonly Node[]) => readonly Node[]): { func: string } {
+  function(
+    args: readonly TypeName[],
+    build: (body: NodeList, args: readonly Node[]) => readonly Node[],
+  ): { func: string } {
     const name = `function_${this.#functions.length}`;
     const body = new Body();
     const results = build(
@@ -140,20 +159,30 @@ export class GraphModel extends NodeList {
   }
 
   metaGraph(): Uint8Array {
+    const initializer = { name: 'init', op: 'NoOp', input: this.#initializers.map((name) => `^${name}`) };
     return encodeMessage(MetaGraphDef, {
       meta_info_def: { tags: ['serve'] },
-      graph_def: { node: this.nodes, versions: { producer: 1882 }, library: { function: this.#functions } },
-      signature_def: new Map(
-        [...this.#signatures].map(([name, { inputs, outputs }]) => [
-          name,
-          {
-            inputs: new Map(inputs.map((input) => [input.alias, tensorInfo(input, [-1, ...input.rowShape])])),
-            outputs: new Map(outputs.map((output, i) => [`output_${i}`, tensorInfo(output, undefined)])),
-            method_name: 'tensorflow/serving/predict',
-          },
-        ]),
-      ),
+      graph_def: {
+        node: [...this.nodes, initializer],
+        versions: { producer: 1882 },
+        library: { function: this.#functions },
+      },
+      signature_def: new Map([
+        ...this.#signatureDefs(),
+        [INITIALIZER, { outputs: new Map([[INITIALIZER, { name: 'init' }]]) }],
+      ]),
     });
+  }
+
+  #signatureDefs(): [string, Init<SignatureDef>][] {
+    return [...this.#signatures].map(([name, { inputs, outputs }]) => [
+      name,
+      {
+        inputs: new Map(inputs.map((input) => [input.alias, tensorInfo(input, [-1, ...input.rowShape])])),
+        outputs: new Map(outputs.map((output, i) => [`output_${i}`, tensorInfo(output, undefined)])),
+        method_name: 'tensorflow/serving/predict',
+      },
+    ]);
   }
 
   savedModel(): Uint8Array {
@@ -181,6 +210,7 @@ function attrValue(attr: Attr): Init<AttrValue> {
   if ('shapes' in attr) return { list: { shape: attr.shapes.map(shapeProto) } };
   if ('strings' in attr) return { list: { s: attr.strings.map((text) => Buffer.from(text)) } };
   if ('floats' in attr) return { list: { f: attr.floats } };
+  if ('funcs' in attr) return { list: { func: attr.funcs.map((name) => ({ name })) } };
   if ('func' in attr) return { func: { name: attr.func } };
   if ('tensor' in attr) return { tensor: attr.tensor };
   return { list: { i: attr.map(BigInt) } };
