@@ -129,20 +129,42 @@ export interface CaseResult {
   readonly proof: RowProof;
   /** How the answer for all rows together differs from those for each alone; undefined: it does not. */
   readonly difference: string | undefined;
-  /** Why rows alone are refused, if they are: there is nothing to compare then. */
+  /** Why some of the rows alone are refused, if they are: what else there is to compare is equal then. */
   readonly refusedAlone: string | undefined;
 }
 
 const ROWS = 5;
+/** How many of them are asked at a time, in place of all. */
+const PARTS = [
+  [1, 1, 1, 1, 1],
+  [2, 3],
+];
 /** Of the larger of 1 and the value; for sums that are added up in another order. */
 const TOLERANCE = 1e-4;
 
-/** Loads all cases as signatures of one model below `folder`, and runs each. Rejects if TensorFlow refuses the graph. */
+/** Signatures of one model: TensorFlow copies the whole graph for the first run of each. */
+const CASES_OF_A_MODEL = 50;
+
+/** Loads the cases as signatures of models below `folder`, and runs each. Rejects if TensorFlow refuses a graph. */
 export async function runCases(
   cases: readonly RowCase[],
   pool: WorkerPool,
   folder: string,
   seed = 1,
+): Promise<CaseResult[]> {
+  const results: CaseResult[] = [];
+  for (let first = 0; first < cases.length; first += CASES_OF_A_MODEL) {
+    const some = cases.slice(first, first + CASES_OF_A_MODEL);
+    results.push(...(await runModel(some, pool, folder, seed + first)));
+  }
+  return results;
+}
+
+async function runModel(
+  cases: readonly RowCase[],
+  pool: WorkerPool,
+  folder: string,
+  seed: number,
 ): Promise<CaseResult[]> {
   const graph = new GraphModel();
   const inputs = cases.map(({ build }, i) => {
@@ -198,16 +220,35 @@ async function compare(
   random: () => number,
 ): Promise<Pick<CaseResult, 'difference' | 'refusedAlone'>> {
   const columns = inputs.map((input) => Array.from({ length: ROWS }, () => makeRow(input, random)));
-  const ask = (first: number, count: number) => answer(model, signature, inputs, columns, first, count);
-  const alone: Answer[][] = [];
-  for (let row = 0; row < ROWS; row++) {
-    const answers = await ask(row, 1).catch(String);
-    if (typeof answers === 'string') return { refusedAlone: answers, difference: undefined };
-    alone.push(answers);
+  const ask = (first: number, count: number) =>
+    answer(model, signature, inputs, columns, first, count).catch((error: unknown) => String(error));
+  const together = await ask(0, ROWS);
+  let refusedAlone: string | undefined;
+  for (const counts of PARTS) {
+    const parts = await askParts(counts, ask);
+    if (typeof parts === 'string') refusedAlone ??= parts;
+    else {
+      const difference = typeof together === 'string' ? together : differenceOf(together, parts, counts);
+      if (difference !== undefined) return { difference, refusedAlone: undefined };
+    }
   }
-  const together = await ask(0, ROWS).catch(String);
-  const difference = typeof together === 'string' ? together : differenceOf(together, alone);
-  return { refusedAlone: undefined, difference };
+  return { difference: undefined, refusedAlone };
+}
+
+/** The answers for parts of the rows, or why one is refused. */
+async function askParts(
+  counts: readonly number[],
+  ask: (first: number, count: number) => Promise<Answer[] | string>,
+): Promise<Answer[][] | string> {
+  const parts: Answer[][] = [];
+  let first = 0;
+  for (const count of counts) {
+    const answers = await ask(first, count);
+    if (typeof answers === 'string') return answers;
+    parts.push(answers);
+    first += count;
+  }
+  return parts;
 }
 
 interface Answer {
@@ -230,12 +271,18 @@ async function answer(
   return outputs.map((output) => ({ shape: output.shape, values: valuesOf(output) }));
 }
 
-function differenceOf(together: readonly Answer[], alone: readonly (readonly Answer[])[]): string | undefined {
+function differenceOf(
+  together: readonly Answer[],
+  parts: readonly (readonly Answer[])[],
+  counts: readonly number[],
+): string | undefined {
   for (const [i, { shape, values }] of together.entries()) {
-    const apart = alone.map((answers) => answers[i] as Answer);
-    const [inner] = apart.map((one) => one.shape.slice(1));
-    if (apart.some((one) => one.shape[0] !== 1)) return `output ${i} of one row has the shape [${apart[0]?.shape}]`;
-    if (String(shape) !== String([ROWS, ...(inner ?? [])])) return `output ${i} has the shape [${shape}]`;
+    const apart = parts.map((answers) => answers[i] as Answer);
+    for (const [k, part] of apart.entries()) {
+      if (part.shape[0] !== counts[k]) return `output ${i} of ${counts[k]} rows alone has the shape [${part.shape}]`;
+      if (String(part.shape.slice(1)) !== String(shape.slice(1)) || shape[0] !== ROWS)
+        return `output ${i} has the shape [${shape}], that of ${counts[k]} rows alone [${part.shape}]`;
+    }
     const wanted = apart.flatMap((one) => one.values);
     const wrong = values.findIndex((value, k) => !isSame(value, wanted[k] as Scalar));
     if (wrong >= 0) return `output ${i} has ${values[wrong]} at place ${wrong}, not ${wanted[wrong]}`;
