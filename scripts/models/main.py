@@ -1,7 +1,8 @@
-"""Makes the models that the tests serve, or with --bench the larger ones that the benchmarks serve.
+"""Makes the models that the tests serve, or with --bench or --rows the larger ones of the benchmarks.
 
     python scripts/models/main.py [OUT_DIR]          into test/models, unless told otherwise
     python scripts/models/main.py --bench OUT_DIR    the benchmark models only, which are never committed
+    python scripts/models/main.py --rows OUT_DIR     models of full size for the proof of independent rows, likewise
 
 Each model lands in OUT_DIR/NAME/1 and takes the place of what stood in OUT_DIR/NAME. It is then loaded back and
 run, and its answers are compared with values worked out by hand, so a model that is here is a model that works.
@@ -29,6 +30,7 @@ import rows
 import slow
 import strings
 import variables_v1
+from rows import full_size
 from saved_model import summary
 
 # TensorFlow numbers the functions of a process as it goes, so the order of this list is part of the bytes written.
@@ -56,13 +58,20 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="Make the models of the tests, or those of the benchmarks.")
     parser.add_argument("out_dir", nargs="?", type=Path, default=TEST_MODELS, metavar="OUT_DIR")
     parser.add_argument("--bench", type=Path, metavar="OUT_DIR", help="make the benchmark models here instead")
+    parser.add_argument("--rows", type=Path, metavar="OUT_DIR", help="make models of full size here instead")
     return parser.parse_args()
 
 
+def chosen(arguments):
+    """Pairs of a family and the folder for it."""
+    if arguments.bench or arguments.rows:
+        larger = ((bench, arguments.bench), (full_size, arguments.rows))
+        return [(family, out_dir) for family, out_dir in larger if out_dir]
+    return [(family, arguments.out_dir) for family in FAMILIES]
+
+
 def main():
-    arguments = parse_arguments()
-    families, out_dir = ((bench,), arguments.bench) if arguments.bench else (FAMILIES, arguments.out_dir)
-    for family in families:
+    for family, out_dir in chosen(parse_arguments()):
         for folder in family.make(out_dir):
             print(family.summary(folder) if family is lite else summary(folder), flush=True)
 
