@@ -27,7 +27,7 @@ export function randomGraph(graph: CaseGraph, numbers: readonly number[]): Node[
     () => input('string', []),
   ];
   for (let left = 1 + choices.below(3); left > 0; left--) choices.pick(kinds)();
-  for (let left = 1 + choices.below(7); left > 0; left--) choices.pick(MAKERS)(state);
+  for (let left = 2 + choices.below(12); left > 0; left--) choices.pick(MAKERS)(state);
   return outputsOf(state);
 }
 
