@@ -127,8 +127,10 @@ export interface RowCase {
 export interface CaseResult {
   readonly name: string;
   readonly proof: RowProof;
-  /** How the answer for all rows together differs from those for each alone; undefined: it does not. */
+  /** How the answer for all rows together differs from those for parts of them; undefined: it does not. */
   readonly difference: string | undefined;
+  /** Why all rows together are refused, where parts are answered: a server that sees this runs the parts alone. */
+  readonly refusedTogether: string | undefined;
   /** Why some of the rows alone are refused, if they are: what else there is to compare is equal then. */
   readonly refusedAlone: string | undefined;
 }
@@ -208,9 +210,13 @@ async function withLoaded<R>(
   }
 }
 
+type Outcome = Pick<CaseResult, 'difference' | 'refusedAlone' | 'refusedTogether'>;
+
+const NOTHING: Outcome = { difference: undefined, refusedAlone: undefined, refusedTogether: undefined };
+
 async function compareSeveral(tries: number, ...args: Parameters<typeof compare>): ReturnType<typeof compare> {
   const outcome = await compare(...args);
-  return tries > 1 && outcome.difference === undefined ? compareSeveral(tries - 1, ...args) : outcome;
+  return tries > 1 && outcome === NOTHING ? compareSeveral(tries - 1, ...args) : outcome;
 }
 
 async function compare(
@@ -218,7 +224,7 @@ async function compare(
   signature: string,
   inputs: readonly CaseInput[],
   random: () => number,
-): Promise<Pick<CaseResult, 'difference' | 'refusedAlone'>> {
+): Promise<Outcome> {
   const columns = inputs.map((input) => Array.from({ length: ROWS }, () => makeRow(input, random)));
   const ask = (first: number, count: number) =>
     answer(model, signature, inputs, columns, first, count).catch((error: unknown) => String(error));
@@ -228,11 +234,12 @@ async function compare(
     const parts = await askParts(counts, ask);
     if (typeof parts === 'string') refusedAlone ??= parts;
     else {
-      const difference = typeof together === 'string' ? together : differenceOf(together, parts, counts);
-      if (difference !== undefined) return { difference, refusedAlone: undefined };
+      if (typeof together === 'string') return { ...NOTHING, refusedTogether: together };
+      const difference = differenceOf(together, parts, counts);
+      if (difference !== undefined) return { ...NOTHING, difference };
     }
   }
-  return { difference: undefined, refusedAlone };
+  return refusedAlone === undefined ? NOTHING : { ...NOTHING, refusedAlone };
 }
 
 /** The answers for parts of the rows, or why one is refused. */

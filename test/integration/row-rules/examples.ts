@@ -35,6 +35,20 @@ function parse(g: CaseGraph, x: Node): readonly Node[] {
   return g.ops('ParseExampleV2', inputs, attrs, ['int64', 'string', 'int64', 'float']);
 }
 
+/** As parse(), by the first version of the operation, which has a list of keys' tensors. */
+function parseFirst(g: CaseGraph, x: Node): readonly Node[] {
+  const keys = [g.constant('string', [], ['w']), g.constant('string', [], ['a'])];
+  const attrs = {
+    Nsparse: 1,
+    Ndense: 1,
+    sparse_types: { types: ['string'] },
+    Tdense: { types: ['float'] },
+    dense_shapes: { shapes: [[1]] },
+  } as const;
+  const inputs = [x, g.constant('string', [0], []), ...keys, g.constant('float', [1], [7])];
+  return g.ops('ParseExample', inputs, attrs, ['int64', 'string', 'int64', 'float']);
+}
+
 export const EXAMPLES_RULES: RuleTable = {
   ParseExampleV2: {
     right: [
@@ -75,6 +89,13 @@ export const EXAMPLES_RULES: RuleTable = {
           'string',
         );
       },
+    ],
+  },
+  ParseExample: {
+    right: [(g) => parseFirst(g, g.rows('string', [], EXAMPLES))[3] as Node],
+    wrong: [
+      (g) => parseFirst(g, g.rows('string', [], EXAMPLES))[1] as Node,
+      (g) => parseFirst(g, g.mixed(g.rows('string', [], EXAMPLES)))[3] as Node,
     ],
   },
 };

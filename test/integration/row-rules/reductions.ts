@@ -111,18 +111,4 @@ export const REDUCTIONS: RuleTable = {
       },
     ],
   },
-  L2Loss: {
-    right: [
-      (g) => {
-        const x = g.rows('float', [3]);
-        return g.op('Mul', [x, g.op('L2Loss', [g.weights([3])], { T: { type: 'float' } })], T(x));
-      },
-    ],
-    wrong: [
-      (g) => {
-        const x = g.rows('float', [3]);
-        return g.op('Mul', [x, g.op('L2Loss', [x], T(x))], T(x));
-      },
-    ],
-  },
 };

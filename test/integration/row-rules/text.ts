@@ -194,12 +194,6 @@ export const TEXT: RuleTable = {
       },
     ],
   },
-  ReduceJoin: {
-    right: [(g) => g.op('ReduceJoin', [g.rows('string', [3]), g.ints(1)], { separator: '-' }, 'string')],
-    wrong: [
-      (g) => g.op('ReduceJoin', [g.rows('string', [3]), g.ints(0)], { separator: '-', keep_dims: true }, 'string'),
-    ],
-  },
   HashTableV2: {
     right: [(g) => find(g, g.rows('string', [2]))],
     wrong: [(g) => find(g, g.mixed(g.rows('string', [2])))],
@@ -272,9 +266,9 @@ export const TEXT: RuleTable = {
   ...tableOf('SparseSegmentMean SparseSegmentSum SparseSegmentSqrtN', (op) => ({
     right: [sparseSegments(op)],
     wrong: [
-      // Whoever has no words at the end is left out.
+      // Rows without words at the end are left out.
       (g) => {
-        const [places, words] = split(g, g.rows('string', []));
+        const [places, words] = split(g, g.rows('string', [], { words: ['', 'a', 'b c'] }));
         return g.op(
           op,
           [g.weights([3, 2]), find(g, words), owners(g, places)],
