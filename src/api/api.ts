@@ -106,7 +106,7 @@ export interface Api {
     metricNames: readonly string[],
   ): Promise<readonly MetricIncrease[]>;
 
-  /** The configuration in force, for JSON. */
+  /** The configuration in force and what is loaded, for JSON. */
   effectiveConfig(): object;
 
   /** All models that were ever configured, with the states of all their versions. */
