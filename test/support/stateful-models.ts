@@ -65,12 +65,12 @@ export function countsInFunction(): TextModel {
   return model([...COUNT, call], { initialiser: 'init', library });
 }
 
-/** Puts x into a queue with room for three; y has the queue's length. */
+/** Puts x into a queue; y has the queue's length. */
 export function fillsQueue(): TextModel {
   return model([
     operation('queue', 'FIFOQueueV2', [], {
       component_types: 'list { type: DT_FLOAT }',
-      capacity: 'i: 3',
+      capacity: 'i: 1000',
       shared_name: 's: "queue"',
     }),
     operation('put', 'QueueEnqueueV2', ['queue', 'x'], { Tcomponents: 'list { type: DT_FLOAT }' }),
