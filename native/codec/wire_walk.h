@@ -18,6 +18,7 @@ class WireWalk {
     if (rest_.empty() || !Varint(&tag)) return false;
     number_ = static_cast<uint32_t>(tag >> 3);
     bytes_ = {};
+    value_ = 0;
     if (!SkipValue(tag & 7)) return false;
     whole_ = start.substr(0, start.size() - rest_.size());
     return true;
@@ -26,6 +27,8 @@ class WireWalk {
   uint32_t number() const { return number_; }
   // Of a field with a length: a string, bytes or a message. Empty for others.
   std::string_view bytes() const { return bytes_; }
+  // Of a field that is a varint. 0 for others.
+  uint64_t value() const { return value_; }
   // The field with its tag.
   std::string_view whole() const { return whole_; }
 
@@ -44,7 +47,7 @@ class WireWalk {
     uint64_t length = 0;
     switch (wire_type) {
       case 0:
-        return Varint(&length);
+        return Varint(&value_);
       case 1:
         return Take(8);
       case 2:
@@ -66,6 +69,7 @@ class WireWalk {
   std::string_view rest_;
   std::string_view bytes_;
   std::string_view whole_;
+  uint64_t value_ = 0;
   uint32_t number_ = 0;
 };
 
@@ -75,6 +79,13 @@ inline std::string_view FindField(std::string_view message, uint32_t number) {
   for (WireWalk field(message); field.Next();)
     if (field.number() == number) found = field.bytes();
   return found;
+}
+
+// The last varint of that number; `otherwise` if there is none.
+inline uint64_t FindVarint(std::string_view message, uint32_t number, uint64_t otherwise = 0) {
+  for (WireWalk field(message); field.Next();)
+    if (field.number() == number && field.bytes().empty()) otherwise = field.value();
+  return otherwise;
 }
 
 }  // namespace tensorgate
