@@ -107,7 +107,7 @@ export const FLAGS = [
   { name: 'num_request_iterations_for_warmup', group: 'Model', ...INT32, unit: 'times', default: 0,
     help: 'How often each warm-up record is replayed; 0 or less is once.' },
   { name: 'synthetic_warmup', group: 'Model', type: 'bool', default: true,
-    help: 'Where a version has no such file, run each of its signatures with ones, for ten seconds at the most.' },
+    help: 'Where a version has no such file, run each of its signatures that keeps no state with ones, for ten seconds at the most.' },
   { name: 'enable_signature_method_name_check', group: 'Model', type: 'bool', default: false,
     help: "Predict, Classify, Regress and MultiInference insist on the signature's method name." },
   { name: 'remove_unused_fields_from_bundle_metagraph', group: 'Model', type: 'bool', default: true,
