@@ -111,7 +111,10 @@ const DEPENDENT: Readonly<Record<string, Parts>> = {
     isPlausible: (x, y) =>
       y.every((value, i) => value - (x[i] ?? 0) === (y[0] ?? 0) - (x[0] ?? 0) && value > (x[i] ?? 0)),
   },
-  dropout: { ...four, isPlausible: (x, y) => y.every((value, i) => value === 0 || value === 2 * (x[i] ?? 0)) },
+  dropout: {
+    ...four,
+    isPlausible: (x, y) => y.every((value, i) => value === 0 || Math.fround(value) === 2 * (x[i] ?? 0)),
+  },
 };
 
 /** One word at least: a mean over no words is not a number. */
