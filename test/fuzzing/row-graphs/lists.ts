@@ -1,98 +1,6 @@
-/** Makers of what has rows of unequal length, of branches and loops, and of lists. */
+/** Makers of branches and loops, of lists, and of what compares rows. */
 import { type Node, type NodeList, T } from '../../support/graph-model.js';
 import { type Dim, type Known, type Maker, type State, same } from './state.js';
-
-const long = { type: 'int64' } as const;
-const column = (s: State, places: Node, axis: number) =>
-  s.graph.op('StridedSlice', [places, s.graph.ints(0, axis), s.graph.ints(0, axis + 1), s.graph.ints(1, 1)], {
-    ...T(places),
-    Index: { type: 'int32' },
-    begin_mask: 1,
-    end_mask: 1,
-    shrink_axis_mask: 2,
-  });
-const element = (s: State, vector: Node, index: number) =>
-  s.graph.op('StridedSlice', [vector, s.graph.ints(index), s.graph.ints(index + 1), s.graph.ints(1)], {
-    ...T(vector),
-    Index: { type: 'int32' },
-    shrink_axis_mask: 1,
-  });
-
-/** What words, or places of what holds, belong to rows: put together again in one of many ways, right and wrong. */
-function gathered(s: State, values: Node, owners: Node, count: Node, width: Node): Known | undefined {
-  const { graph, choices } = s;
-  const kind = choices.below(6);
-  const data =
-    values.dtype === 'string'
-      ? graph.op(
-          'Cast',
-          [graph.op('StringLength', [values], {}, 'int32')],
-          { SrcT: { type: 'int32' }, DstT: { type: 'float' } },
-          'float',
-        )
-      : values;
-  const number = choices.oneIn(4) ? width : count;
-  const segment = { T: { type: 'float' }, Tindices: long, Tnumsegments: long } as const;
-  if (kind <= 1)
-    return s.op(
-      choices.pick(['UnsortedSegmentSum', 'UnsortedSegmentMax']),
-      [data, owners, number],
-      [undefined],
-      segment,
-    );
-  if (kind === 2) return s.op('SegmentSum', [data, owners], [undefined], { T: { type: 'float' }, Tindices: long });
-  if (kind === 3) return s.add(data, [undefined]);
-  if (kind === 4) return s.op('Cast', [owners], [undefined], { SrcT: long, DstT: { type: 'int32' } }, 'int32');
-  const target = graph.op(
-    'Pack',
-    [
-      choices.oneIn(2) ? count : graph.constant('int64', [], [-1]),
-      choices.pick([width, graph.constant('int64', [], [3]), graph.constant('int64', [], [-1])]),
-    ],
-    { N: 2, T: long },
-  );
-  const attrs = {
-    T: { type: 'float' },
-    Tindex: long,
-    Tshape: long,
-    num_row_partition_tensors: 2,
-    row_partition_types: { strings: ['FIRST_DIM_SIZE', 'VALUE_ROWIDS'] },
-  } as const;
-  return s.op(
-    'RaggedTensorToTensor',
-    [target, data, graph.constant('float', [], [-1]), count, owners],
-    [undefined, undefined],
-    attrs,
-    'float',
-  );
-}
-
-const words: Maker = (s) => {
-  const text = s.take(({ dtype, dims }) => dtype === 'string' && dims.length === 1);
-  if (text === undefined) return undefined;
-  const [places, values, shape] = s.graph.ops('StringSplitV2', [text, s.graph.constant('string', [], [''])], {}, [
-    'int64',
-    'string',
-    'int64',
-  ]) as [Node, Node, Node];
-  return gathered(s, values, column(s, places, 0), element(s, shape, 0), element(s, shape, 1));
-};
-
-const where: Maker = (s) => {
-  const x = s.takeOf('float', 1, 3);
-  const mask = x && s.take(({ dtype, dims }) => dtype === 'bool' && same(dims, x.dims));
-  if (x === undefined || mask === undefined) return undefined;
-  const places = s.graph.op('Where', [mask], { T: { type: 'bool' } }, 'int64');
-  const values = s.graph.op('GatherNd', [x, places], { Tparams: { type: 'float' }, Tindices: long });
-  const shape = s.graph.op('Shape', [x], { ...T(x), out_type: long }, 'int64');
-  return gathered(
-    s,
-    values,
-    column(s, places, s.choices.below(x.dims.length)),
-    element(s, shape, 0),
-    element(s, shape, x.dims.length - 1),
-  );
-};
 
 const unique: Maker = (s) => {
   const x = s.takeOf('int32', 1, 1);
@@ -212,17 +120,4 @@ const listOf: Maker = (s) => {
   );
 };
 
-export const LIST_MAKERS: readonly Maker[] = [
-  words,
-  words,
-  where,
-  where,
-  unique,
-  bincount,
-  loop,
-  loop,
-  branch,
-  branch,
-  listOf,
-  listOf,
-];
+export const LIST_MAKERS: readonly Maker[] = [unique, bincount, loop, loop, branch, branch, listOf, listOf];

@@ -2,11 +2,19 @@
 import type { Node } from '../../support/graph-model.js';
 import type { CaseGraph, RowCase } from '../../support/row-cases.js';
 import { LIST_MAKERS } from './lists.js';
+import { RAGGED_MAKERS } from './ragged.js';
 import { SHAPE_MAKERS } from './shapes.js';
 import { Choices, type Known, State } from './state.js';
 import { VALUE_MAKERS } from './values.js';
 
-const MAKERS = [...VALUE_MAKERS, ...SHAPE_MAKERS, ...LIST_MAKERS];
+const RAGGED = [...RAGGED_MAKERS, ...RAGGED_MAKERS, ...VALUE_MAKERS];
+
+/** Makers that a graph is made by: all, or rather those of one kind. */
+const MIXES = [
+  [...VALUE_MAKERS, ...SHAPE_MAKERS, ...LIST_MAKERS],
+  [...VALUE_MAKERS, ...SHAPE_MAKERS, ...LIST_MAKERS],
+  RAGGED,
+];
 
 /** Adds a graph to the model; the same for the same numbers. Returns its outputs. */
 export function randomGraph(graph: CaseGraph, numbers: readonly number[]): Node[] {
@@ -27,7 +35,9 @@ export function randomGraph(graph: CaseGraph, numbers: readonly number[]): Node[
     () => input('string', []),
   ];
   for (let left = 1 + choices.below(3); left > 0; left--) choices.pick(kinds)();
-  for (let left = 2 + choices.below(12); left > 0; left--) choices.pick(MAKERS)(state);
+  const makers = choices.pick(MIXES);
+  if (makers === RAGGED) for (const make of [kinds[0], kinds[8], kinds[9]]) make?.();
+  for (let left = 2 + choices.below(12); left > 0; left--) choices.pick(makers)(state);
   return outputsOf(state);
 }
 
