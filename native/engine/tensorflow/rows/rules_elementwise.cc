@@ -85,10 +85,10 @@ Values Add(OpCall& call) {
 
 Values Subtract(OpCall& call) {
   const Value &a = call.in(0), &b = call.in(1);
-  if (a.role == Role::kEnds && b.role == Role::kStarts && a.space == b.space) {
-    Value lengths = RowsOf(0, {call.ParentOf(a.space)}, {Size::Const(0)});
+  if (a.role == Role::kEnds && b.role == Role::kStarts && a.items == b.items) {
+    Value lengths = RowsOf(0, {a.items.owner}, {Size::Const(0)});
     lengths.role = Role::kLengths;
-    lengths.space = a.space;
+    lengths.items = a.items;
     return {lengths};
   }
   if (a.kind == Kind::kRole || b.kind == Kind::kRole) return {call.Refuse("takes numbers or places of rows as values")};
@@ -113,8 +113,22 @@ Values Negate(OpCall& call) {
   return {IntsOf(x.dims, std::move(ints))};
 }
 
-Values IsEqual(OpCall& call) { return Arithmetic(call, EqualSizes); }
-Values IsUnequal(OpCall& call) { return Arithmetic(call, UnequalSizes); }
+namespace {
+// What does not fit may be one "unequal" for all.
+bool MayBeScalar(const OpCall& call) {
+  return !call.node().Bool("incompatible_shape_error", true) && !call.AllUniform();
+}
+}  // namespace
+
+Values IsEqual(OpCall& call) {
+  if (MayBeScalar(call)) return {call.Refuse("gives one answer for all rows if shapes do not fit")};
+  return Arithmetic(call, EqualSizes);
+}
+
+Values IsUnequal(OpCall& call) {
+  if (MayBeScalar(call)) return {call.Refuse("gives one answer for all rows if shapes do not fit")};
+  return Arithmetic(call, UnequalSizes);
+}
 
 Values Compare(OpCall& call) {
   if (!HasSizes(call)) {
@@ -144,7 +158,7 @@ Values CastType(OpCall& call) {
   Value value = Broadcast(call, call.inputs());
   if (is_size && x.role == Role::kLengths) {
     value.role = x.role;
-    value.space = x.space;
+    value.items = x.items;
   }
   return {std::move(value)};
 }

@@ -27,6 +27,13 @@ Value Reduced(OpCall& call, const Value& x, std::span<const int32_t> axes, bool 
   return value;
 }
 
+bool IsWhole(const Node& node) {
+  constexpr int64_t kInt32 = 3, kInt64 = 9;
+  const int64_t type = node.Type("T");
+  return node.op == "All" || node.op == "Any" ||
+         ((node.op == "Max" || node.op == "Min") && (type == kInt32 || type == kInt64));
+}
+
 }  // namespace
 
 Values Reduce(OpCall& call) {
@@ -44,7 +51,11 @@ Values Reduce(OpCall& call) {
   if (!x.has_rank) return {UniformValue()};
   const auto axes = call.AxesAt(1, x.rank());
   if (!axes) return {x.IsUniform() ? UniformValue() : call.Refuse("reduces over axes that are not known")};
-  return {Reduced(call, x, *axes, keeps)};
+  Value value = Reduced(call, x, *axes, keeps);
+  // A whole number that depends on all rows, of which something may be known later: that it is cut off at a limit.
+  if (value.kind == Kind::kUnknown && static_cast<int32_t>(axes->size()) == x.rank() && !keeps && IsWhole(call.node()))
+    return {IntsOf({}, {Size::Tainted()}, value.cause)};
+  return {std::move(value)};
 }
 
 Values Product(OpCall& call) {
@@ -80,7 +91,7 @@ Values Accumulate(OpCall& call) {
   const Value& x = call.in(0);
   if (x.role == Role::kLengths && call.ConstantAt(1) == 0) {
     if (call.node().Bool("exclusive", false) || call.node().Bool("reverse", false)) return {call.Refuse(kAcross)};
-    return {RoleOf(Role::kEnds, x.space, {x.dims[0]})};
+    return {RoleOf(Role::kEnds, x.items, {x.dims[0]})};
   }
   if (!call.UniformFrom(1)) return {call.Refuse("accumulates along an axis that depends on rows")};
   if (!x.has_rank) return {UniformValue()};
