@@ -33,6 +33,7 @@ import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
 import { generalSessionConfig, type SessionParallelism, threadsOf } from './servables/session-config.js';
 import type { TfliteOptions } from './servables/tflite-session.js';
+import { lostWrites } from './standard-streams.js';
 import { OutputFormat } from './tensor/predict-request.js';
 import { VERSION } from './version.js';
 import { createWarmUp } from './warmup/warm-up.js';
@@ -188,6 +189,7 @@ export class Server {
   #startMetrics(tensorflow: string): void {
     metrics.register((text) => {
       text.single('tensorgate_build_info', 'gauge', { version: VERSION, tensorflow }, 1);
+      text.single('tensorgate_lost_log_lines_total', 'counter', {}, lostWrites());
       this.#modelMetrics.write(text);
       this.#warmUpMetrics.write(text);
     });
