@@ -25,6 +25,7 @@ import { parseGrpcChannelArguments } from './flags/grpc-channel-arguments.js';
 import { findLibtensorflowLite } from './libtensorflowlite.js';
 import { type LogFields, log } from './log.js';
 import { metrics } from './metrics/metrics.js';
+import { Unpacker } from './ports/unpacker.js';
 import { Profiler } from './profiling/profiler.js';
 import { type RequestLogOptions, RequestLogs } from './request-log/request-log.js';
 import { batchPolicyOfVersion } from './servables/batching-of-version.js';
@@ -40,7 +41,7 @@ import { createWarmUp } from './warmup/warm-up.js';
 import { WarmUpMetrics } from './warmup/warm-up-metrics.js';
 import { type DeviceFlags, parseDeviceFlags } from './workers/device-names.js';
 import { Devices } from './workers/devices.js';
-import { loadOpLibraries, openTensorFlow } from './workers/tensorflow.js';
+import { loadOpLibraries, openTensorFlow, tensorMemory } from './workers/tensorflow.js';
 
 export interface ServerOptions {
   readonly flags: Flags;
@@ -86,6 +87,7 @@ export class Server {
   readonly #warmUpMetrics = new WarmUpMetrics();
   readonly #requestLogs = new RequestLogs();
   readonly #profiler = new Profiler();
+  readonly #unpacker: Unpacker;
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
   #stopping = false;
@@ -100,6 +102,7 @@ export class Server {
     const version = openTensorFlow(options.libtensorflow, memoryOfThisProcess() * TENSOR_MEMORY_SHARE);
     log.info('libtensorflow is open', { version, directory: options.libtensorflow });
     loadOpLibraries(flags.customOpPaths.split(',').filter((path) => path !== ''));
+    this.#unpacker = new Unpacker({ budget: tensorMemory, maxRatio: flags.maxUnpackRatio });
     this.#devices = this.#openDevices(flags);
     const loaderOptions = this.#loaderOptions(flags);
     this.#manager = new Manager({
@@ -301,6 +304,7 @@ export class Server {
         port: flags.restApiPort,
         maxBodyBytes,
         maxUnpackedBytes: flags.maxUnpackedRequestBytes,
+        unpacker: this.#unpacker,
         timeoutMillis,
         cors: flags.restApiEnableCorsSupport,
         metricsPaths: this.#options.configFiles?.metricsPaths ?? [],
@@ -339,6 +343,7 @@ export class Server {
       socketPath: flags.grpcSocketPath,
       tls: this.#options.configFiles?.tls,
       maxMessageBytes: flags.maxRequestBytes,
+      unpacker: this.#unpacker,
       requestLogs: this.#requestLogs,
       profiler: flags.enableProfiler ? this.#profiler : undefined,
       channelArguments: parseGrpcChannelArguments(flags.grpcChannelArguments),
