@@ -130,10 +130,14 @@ const REMEDY =
   'If its rows are independent of each other all the same, say so with --enable_batching=true for all models, or for this one ' +
   "with a batching_params.pbtxt in the version's folder and --enable_per_model_batching_parameters.";
 
-function logUnproven(id: ServableId, signature: string, reason: string): void {
-  log.info(
-    `Requests for signature '${signature}' of servable ${formatServableId(id)} do not share runs: ${reason}. ${REMEDY}`,
-  );
+function logUnproven(id: ServableId, { declared, sharedRuns }: SavedModel): void {
+  for (const { name } of declared) {
+    const { isUnproven, reason } = sharedRuns.of(name);
+    if (isUnproven)
+      log.info(
+        `Requests for signature '${name}' of servable ${formatServableId(id)} do not share runs: ${reason}. ${REMEDY}`,
+      );
+  }
 }
 
 /** What runs are called in a profile. */
@@ -218,6 +222,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
       for (const { model } of this.#replicas) await this.#options.warmUp?.(model, path, this.#cancellation);
       noteMlmd(id, path);
+      logUnproven(id, (this.#replicas[0] as Replica).model);
       this.#keep(loaded);
       return this.#spread(batching);
     } catch (error) {
@@ -276,8 +281,9 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
     const sharedRuns = new SharedRuns();
     const signatures = runnable.map((info, index) => {
-      const sharing = runSharingOf(info, batching, proofOf(session, info.name));
-      if (sharing.isUnproven && first === undefined) logUnproven(id, info.name, sharing.reason ?? '');
+      const known = first?.model.sharedRuns.of(info.name);
+      // What has been found out about the first replica holds for those that another server comes to load.
+      const sharing = known?.kind === 'off' ? known : runSharingOf(info, batching, proofOf(session, info.name));
       const signature = this.#prepare(session, info, sharing, first?.signatures[index]);
       sharedRuns.add(info.name, signature.id, sharing);
       return signature;

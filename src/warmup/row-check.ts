@@ -18,7 +18,7 @@ import { type RowSet, requestOf } from './row-set.js';
 /** For all signatures of a version together: one that takes longer is not checked to the end. */
 const LIMIT_MILLIS = 5000;
 /** Of all outputs of a run: they are compared on the event loop. */
-const MOST_OUTPUT_BYTES = 1024 * 1024;
+const MOST_OUTPUT_BYTES = 256 * 1024;
 const ROWS = 4;
 
 const SOURCE = requestSource('warmup', 'Predict');
@@ -67,7 +67,8 @@ class RowCheck {
       const finding = await this.#compare(rows);
       if (typeof finding === 'object' && finding.difference !== undefined) return finding.difference;
     }
-    return this.#options.madeUp ? this.#findWithMadeUp(info) : undefined;
+    const mayMakeUp = this.#options.madeUp && this.#model.lastingEffect(info.name) === undefined;
+    return mayMakeUp ? this.#findWithMadeUp(info) : undefined;
   }
 
   /** Values that the model refuses say nothing: others are tried. */
