@@ -84,7 +84,7 @@ const INDEPENDENT: Readonly<Record<string, Parts>> = {
     },
     outputs: ['label', 'scores'],
   },
-  ragged_lookup: { inputs: { tags: words(WORDS, ',') }, outputs: ['count', 'sum'] },
+  ragged_lookup: { inputs: { tags: words(WORDS, ',') }, outputs: ['count', 'first', 'sum'] },
   estimator: {
     signature: 'predict',
     inputs: { examples: { dtype: 'string', shape: [], value: example } },

@@ -19,8 +19,9 @@ def signatures():
     colour = columns.categorical_column_with_vocabulary_list("colour", COLOURS)
     words = columns.categorical_column_with_hash_bucket("words", 20)
     age = columns.numeric_column("age", default_value=30.0)
-    wide = [columns.bucketized_column(age, [18.0, 30.0, 60.0]), colour]
-    deep = [age, columns.indicator_column(colour), columns.embedding_column(words, 4, combiner="mean")]
+    ages = columns.bucketized_column(age, [18.0, 30.0, 60.0])
+    wide = [age, colour, words]
+    deep = [age, ages, columns.indicator_column(colour), columns.embedding_column(words, 4, combiner="mean")]
     serialized = v1.placeholder(tf.string, [None], name="examples")
     features = v1.io.parse_example(serialized, columns.make_parse_example_spec([*wide, *deep]))
     linear = v1.feature_column.linear_model(features, wide, units=3)

@@ -41,7 +41,7 @@ def make_text(out_dir):
 
 
 def make_ragged_lookup(out_dir):
-    """tags: string [-1], words with commas between → sum: float [-1] of their weights, count: int64 [-1]."""
+    """tags: string [-1], words with commas between → their weights: first: float [-1,3], sum: float [-1]; count: int64 [-1]."""
     seeded()
     keys, values = tf.constant(WORDS), tf.range(1.0, len(WORDS) + 1)
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default_value=-0.5)
@@ -49,7 +49,9 @@ def make_ragged_lookup(out_dir):
     def predict(tags):
         words = tf.strings.split(tags, ",")
         weights = tf.ragged.map_flat_values(table.lookup, words)
-        return {"sum": tf.reduce_sum(weights, axis=1), "count": words.row_lengths()}
+        padded = weights.to_tensor(0.0, shape=[None, 3])
+        total = tf.math.unsorted_segment_sum(weights.values, words.value_rowids(), words.nrows())
+        return {"first": padded, "sum": total, "count": words.row_lengths()}
 
     module = Network(predict, [rows("tags", (), tf.string)], tables=[table])
     return save_independent(out_dir, "ragged_lookup", module, {"tags": text(b"cat,dog", b"", b"mat,?,mat,a", b"on")})
