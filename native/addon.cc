@@ -85,6 +85,14 @@ void SetMemoryBudget(const Napi::CallbackInfo& info) {
   SetTensorMemoryBudget(static_cast<size_t>(info[0].ToNumber().DoubleValue()));
 }
 
+Napi::Value ReserveMemory(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), ReserveTensorMemory(static_cast<size_t>(info[0].ToNumber().DoubleValue())));
+}
+
+void ReleaseMemory(const Napi::CallbackInfo& info) {
+  ReleaseTensorMemory(static_cast<size_t>(info[0].ToNumber().DoubleValue()));
+}
+
 Napi::Value MemoryStats(const Napi::CallbackInfo& info) {
   const SlabStats stats = TensorMemoryStats();
   Napi::Object result = Napi::Object::New(info.Env());
@@ -150,6 +158,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   exports["graphRunStats"] = Napi::Function::New(env, GraphRunStats);
   exports["setMemoryBudget"] = Napi::Function::New(env, SetMemoryBudget);
+  exports["reserveMemory"] = Napi::Function::New(env, ReserveMemory);
+  exports["releaseMemory"] = Napi::Function::New(env, ReleaseMemory);
   exports["memoryStats"] = Napi::Function::New(env, MemoryStats);
   exports["trimMemory"] = Napi::Function::New(env, TrimMemory);
   exports["shortenTimeSlice"] = Napi::Function::New(env, [](const Napi::CallbackInfo&) { ShortenTimeSlice(); });

@@ -32,10 +32,11 @@ class SlabPool {
     return *pool;
   }
 
-  void Reserve(size_t bytes) {
+  bool Reserve(size_t bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (bytes > budget_ || used_ > budget_ - bytes) throw std::bad_alloc();
+    if (bytes > budget_ || used_ > budget_ - bytes) return false;
     used_ += bytes;
+    return true;
   }
 
   void Unreserve(size_t bytes) {
@@ -105,6 +106,8 @@ class SlabPool {
 }  // namespace
 
 void SetTensorMemoryBudget(size_t bytes) { SlabPool::Get().SetBudget(bytes); }
+bool ReserveTensorMemory(size_t bytes) { return SlabPool::Get().Reserve(bytes); }
+void ReleaseTensorMemory(size_t bytes) { SlabPool::Get().Unreserve(bytes); }
 SlabStats TensorMemoryStats() { return SlabPool::Get().Stats(); }
 
 Slab::Slab(size_t size) : size_(size) { data_ = SlabPool::Get().Take(size, &capacity_); }
@@ -122,7 +125,9 @@ void Slab::Grow(size_t size) {
   size_ = size;
 }
 
-MemoryReservation::MemoryReservation(size_t bytes) : bytes_(bytes) { SlabPool::Get().Reserve(bytes); }
-MemoryReservation::~MemoryReservation() { SlabPool::Get().Unreserve(bytes_); }
+MemoryReservation::MemoryReservation(size_t bytes) : bytes_(bytes) {
+  if (!ReserveTensorMemory(bytes)) throw std::bad_alloc();
+}
+MemoryReservation::~MemoryReservation() { ReleaseTensorMemory(bytes_); }
 
 }  // namespace tensorgate

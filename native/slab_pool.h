@@ -16,4 +16,9 @@ struct SlabStats {
 void SetTensorMemoryBudget(size_t bytes);
 SlabStats TensorMemoryStats();
 
+// Counts memory against the budget that the caller allocates elsewhere, before it does. False, having counted none, if
+// so much is not left. Any thread.
+bool ReserveTensorMemory(size_t bytes);
+void ReleaseTensorMemory(size_t bytes);
+
 }  // namespace tensorgate

@@ -1,7 +1,9 @@
 /**
  * The server's log: one line per event on stderr, `2026-01-31T12:00:00.000Z I message key=value`. A leaf module: whoever
- * imports it gets the one log of its thread. The level is the thread's own; a worker is told its level when it starts.
+ * imports it gets the one log of its thread. A line that cannot be written is counted (standard-streams.ts). The level is the
+ * thread's own; a worker is told its level when it starts.
  */
+import { writeTo } from './standard-streams.js';
 
 /** From the most talkative to the most silent. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -46,7 +48,7 @@ export const log = {
 
 function write(level: LogLevel, message: string, fields: LogFields | undefined): void {
   if (SEVERITY[level] < threshold) return;
-  process.stderr.write(formatLogLine(new Date(), level, message, fields));
+  writeTo('stderr', formatLogLine(new Date(), level, message, fields));
 }
 
 /** One line with its line feed. Control characters are escaped: what a client sent cannot forge a second line. */

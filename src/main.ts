@@ -24,6 +24,7 @@ import { findLibtensorflow } from './libtensorflow.js';
 import { log, setLogLevel } from './log.js';
 import { applyPlatformConfig, describePlatformConfig, readPlatformConfig } from './platform-config.js';
 import type { Ports, Server } from './server.js';
+import { writeTo } from './standard-streams.js';
 import { VERSION } from './version.js';
 
 /**
@@ -67,14 +68,14 @@ function readCommandLine(args: readonly string[]): CommandLine {
   try {
     return parseFlags(args);
   } catch (error) {
-    process.stderr.write(`tensorgate: ${toServingError(error).message}\n`);
+    writeTo('stderr', `tensorgate: ${toServingError(error).message}\n`);
     print(formatHelp());
     process.exit(START_ERROR_STATUS);
   }
 }
 
 function print(text: string): void {
-  process.stdout.write(text);
+  writeTo('stdout', text);
 }
 
 const INSPECT_USAGE = `Usage: tensorgate inspect DIR
@@ -213,7 +214,7 @@ function fail(args: readonly string[], thrown: unknown): never {
   const error = toServingError(thrown);
   const text = `${codeName(error.code)}: ${error.message}\n`;
   if (SUB_COMMANDS.has(args[0] ?? '')) {
-    process.stderr.write(`tensorgate: ${text}`);
+    writeTo('stderr', `tensorgate: ${text}`);
     process.exit(1);
   }
   print(`Failed to start server. Error: ${text}`);

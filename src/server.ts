@@ -25,6 +25,7 @@ import { parseGrpcChannelArguments } from './flags/grpc-channel-arguments.js';
 import { findLibtensorflowLite } from './libtensorflowlite.js';
 import { type LogFields, log } from './log.js';
 import { metrics } from './metrics/metrics.js';
+import { Unpacker } from './ports/unpacker.js';
 import { Profiler } from './profiling/profiler.js';
 import { type RequestLogOptions, RequestLogs } from './request-log/request-log.js';
 import { batchPolicyOfVersion } from './servables/batching-of-version.js';
@@ -33,13 +34,14 @@ import type { SavedModel } from './servables/saved-model.js';
 import { SavedModelLoader, type SavedModelLoaderOptions } from './servables/saved-model-loader.js';
 import { generalSessionConfig, type SessionParallelism, threadsOf } from './servables/session-config.js';
 import type { TfliteOptions } from './servables/tflite-session.js';
+import { lostWrites } from './standard-streams.js';
 import { OutputFormat } from './tensor/predict-request.js';
 import { VERSION } from './version.js';
 import { createWarmUp } from './warmup/warm-up.js';
 import { WarmUpMetrics } from './warmup/warm-up-metrics.js';
 import { type DeviceFlags, parseDeviceFlags } from './workers/device-names.js';
 import { Devices } from './workers/devices.js';
-import { loadOpLibraries, openTensorFlow } from './workers/tensorflow.js';
+import { loadOpLibraries, openTensorFlow, tensorMemory } from './workers/tensorflow.js';
 
 export interface ServerOptions {
   readonly flags: Flags;
@@ -85,6 +87,7 @@ export class Server {
   readonly #warmUpMetrics = new WarmUpMetrics();
   readonly #requestLogs = new RequestLogs();
   readonly #profiler = new Profiler();
+  readonly #unpacker: Unpacker;
   readonly #doors: Partial<Record<DoorName, Door>> = {};
   #ready = false;
   #stopping = false;
@@ -99,6 +102,7 @@ export class Server {
     const version = openTensorFlow(options.libtensorflow, memoryOfThisProcess() * TENSOR_MEMORY_SHARE);
     log.info('libtensorflow is open', { version, directory: options.libtensorflow });
     loadOpLibraries(flags.customOpPaths.split(',').filter((path) => path !== ''));
+    this.#unpacker = new Unpacker({ budget: tensorMemory, maxRatio: flags.maxUnpackRatio });
     this.#devices = this.#openDevices(flags);
     const loaderOptions = this.#loaderOptions(flags);
     this.#manager = new Manager({
@@ -188,6 +192,7 @@ export class Server {
   #startMetrics(tensorflow: string): void {
     metrics.register((text) => {
       text.single('tensorgate_build_info', 'gauge', { version: VERSION, tensorflow }, 1);
+      text.single('tensorgate_lost_log_lines_total', 'counter', {}, lostWrites());
       this.#modelMetrics.write(text);
       this.#warmUpMetrics.write(text);
     });
@@ -299,6 +304,7 @@ export class Server {
         port: flags.restApiPort,
         maxBodyBytes,
         maxUnpackedBytes: flags.maxUnpackedRequestBytes,
+        unpacker: this.#unpacker,
         timeoutMillis,
         cors: flags.restApiEnableCorsSupport,
         metricsPaths: this.#options.configFiles?.metricsPaths ?? [],
@@ -337,6 +343,7 @@ export class Server {
       socketPath: flags.grpcSocketPath,
       tls: this.#options.configFiles?.tls,
       maxMessageBytes: flags.maxRequestBytes,
+      unpacker: this.#unpacker,
       requestLogs: this.#requestLogs,
       profiler: flags.enableProfiler ? this.#profiler : undefined,
       channelArguments: parseGrpcChannelArguments(flags.grpcChannelArguments),

@@ -1,5 +1,6 @@
 /** What a gRPC method is to its listener: bytes in, bytes out; decoding is the method's own. */
 import { Code, resourceExhausted, ServingError } from '../errors.js';
+import type { Unpacker } from '../ports/unpacker.js';
 import type { Cancellation } from '../tensor/predict-request.js';
 import type { Door } from './door.js';
 
@@ -74,6 +75,8 @@ export interface GrpcListenerOptions {
   readonly tls?: GrpcTls | undefined;
   /** Longest request message accepted, after decompression. Default: 2^31 - 1, the most that protobuf can hold. */
   readonly maxMessageBytes?: number;
+  /** Default: one of its own, without a memory budget. Of the native transport. */
+  readonly unpacker?: Unpacker;
   /** Maps whatever a method threw. */
   readonly toStatus: (thrown: unknown) => GrpcStatus;
 }

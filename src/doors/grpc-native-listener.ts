@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ServingError } from '../errors.js';
 import { GRPC_RECORD_WORDS, GrpcCompression, GrpcEvent, grpcBinding } from '../native/grpc-binding.js';
+import { Unpacker } from '../ports/unpacker.js';
 import { Cancellation } from '../tensor/predict-request.js';
 import { decompress, decompressSoon } from './grpc-compression.js';
 import {
@@ -57,6 +58,7 @@ export class NativeGrpcListener implements GrpcListener {
   readonly name = 'gRPC';
   readonly #options: GrpcListenerOptions;
   readonly #maxMessageBytes: number;
+  readonly #unpacker: Unpacker;
   readonly #mailbox = new Float64Array(MAX_RECORDS * GRPC_RECORD_WORDS);
   readonly #buffers: Uint8Array[] = [];
   readonly #id: ReturnType<typeof grpcBinding.grpcCreate>;
@@ -71,6 +73,7 @@ export class NativeGrpcListener implements GrpcListener {
   constructor(options: GrpcListenerOptions) {
     this.#options = options;
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#unpacker = options.unpacker ?? new Unpacker();
     this.#id = grpcBinding.grpcCreate(
       this.#mailbox,
       this.#buffers,
@@ -214,10 +217,10 @@ export class NativeGrpcListener implements GrpcListener {
     if (compression === GrpcCompression.IDENTITY) run(onMessage, message, call);
     else if (isDialogue) run((bytes) => onMessage(decompress(compression, bytes), call), message, call);
     else
-      decompressSoon(compression, message, this.#maxMessageBytes).then(
-        (bytes) => call.isOver || run(onMessage, bytes, call),
-        call.fail,
-      );
+      decompressSoon(this.#unpacker, compression, message, this.#maxMessageBytes).then((unpacked) => {
+        if (!call.isOver) run(onMessage, unpacked.bytes, call);
+        unpacked.release();
+      }, call.fail);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Request bodies that arrive in pieces: one buffer each, and never more memory than the client has earned by sending. */
-import { Code, ServingError } from '../errors.js';
+import { bodyTooLarge } from '../ports/body-too-large.js';
 import { BodyBuffers } from './body-buffers.js';
 
 /** A Content-Length up to this is believed before the bytes come: untouched pages of so large a buffer cost nothing. */
@@ -7,20 +7,6 @@ const MAX_PREALLOCATED_BYTES = 64 * 1024 * 1024;
 
 /** First buffer for a body of unknown length: what one read of the socket may bring. */
 const FIRST_CHUNKED_BYTES = 512 * 1024;
-
-/** RESOURCE_EXHAUSTED as the others, yet HTTP has a status of its own for it: 413. */
-export class BodyTooLargeError extends ServingError {
-  /** `form`: which of the two lengths of a packed body it is that passes its limit. */
-  constructor(maxBodyBytes: number, form: 'sent' | 'unpacked' = 'sent') {
-    const is = form === 'sent' ? 'is' : 'is, unpacked,';
-    const flags = form === 'sent' ? '--max_request_bytes' : '--max_unpacked_request_bytes (and --max_request_bytes)';
-    super(
-      Code.RESOURCE_EXHAUSTED,
-      `The request body ${is} longer than ${maxBodyBytes} bytes, the most that this server accepts; send less at a time, ` +
-        `or start the server with a larger ${flags}.`,
-    );
-  }
-}
 
 /**
  * The value of a Content-Length header in bytes; undefined if there is none, or none that is a number (uWebSockets
@@ -49,7 +35,7 @@ export class BodyCollector {
   /** Copies the chunk to the end of the body. Throws BodyTooLargeError, having copied nothing, if it passes the limit. */
   append(chunk: Uint8Array): void {
     const end = this.#length + chunk.byteLength;
-    if (end > this.#maxBytes) throw new BodyTooLargeError(this.#maxBytes);
+    if (end > this.#maxBytes) throw bodyTooLarge(this.#maxBytes);
     const buffer = this.#roomFor(end);
     buffer.set(chunk, this.#length);
     this.#length = end;

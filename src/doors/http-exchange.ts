@@ -2,8 +2,9 @@
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
+import { bodyTooLarge } from '../ports/body-too-large.js';
 import { Cancellation } from '../tensor/predict-request.js';
-import { BodyCollector, BodyTooLargeError, parseContentLength } from './http-body.js';
+import { BodyCollector, parseContentLength } from './http-body.js';
 import type { HttpExchange, HttpOptions } from './http-handler.js';
 
 /**
@@ -55,7 +56,7 @@ export class Exchange implements HttpExchange {
     res.onAborted(() => this.#clientGone());
     res.onData((chunk, isLast) => this.#receive(chunk, isLast));
     const { maxBodyBytes } = this.#owner.options;
-    if ((this.#contentLength ?? 0) > maxBodyBytes) this.#refuse(new BodyTooLargeError(maxBodyBytes));
+    if ((this.#contentLength ?? 0) > maxBodyBytes) this.#refuse(bodyTooLarge(maxBodyBytes));
   }
 
   header(name: string): string {
@@ -93,7 +94,7 @@ export class Exchange implements HttpExchange {
   #collect(bytes: Uint8Array, isLast: boolean): Uint8Array {
     const { maxBodyBytes } = this.#owner.options;
     if (isLast && this.#collector === undefined) {
-      if (bytes.byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes);
+      if (bytes.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes);
       return bytes;
     }
     this.#collector ??= new BodyCollector(this.#contentLength, maxBodyBytes);

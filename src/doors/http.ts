@@ -20,7 +20,6 @@ import type { Door } from './door.js';
 import { Exchange, type ExchangeOwner } from './http-exchange.js';
 import type { HttpOptions } from './http-handler.js';
 
-export { BodyTooLargeError } from './http-body.js';
 export type { HttpExchange, HttpHandler, HttpOptions } from './http-handler.js';
 export { retryAfterHeaders } from './http-retry-after.js';
 export { ReusedBuffer } from './reused-buffer.js';

@@ -144,6 +144,8 @@ export const FLAGS = [
   { name: 'max_unpacked_request_bytes', group: 'Doors', type: 'int', unit: 'bytes', min: 1, max: MAX_INT32,
     default: 512 * 1024 * 1024,
     help: 'Longest REST body that one packed with gzip may unpack to; never more than --max_request_bytes.' },
+  { name: 'max_unpack_ratio', group: 'Doors', type: 'int', unit: 'times', min: 0, max: MAX_INT32, default: 200,
+    help: 'How many times its own length a packed request may become beyond its first MiB; 0: any.' },
   { name: 'max_request_bytes', group: 'Doors', type: 'int', unit: 'bytes', min: 1, max: MAX_INT32,
     default: MAX_INT32,
     help: 'Longest request body that any door accepts.' },

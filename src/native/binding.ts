@@ -272,6 +272,9 @@ export interface Binding {
 
   /** The most bytes that tensors of requests may hold together; beyond it they fail with RESOURCE_EXHAUSTED. */
   setMemoryBudget(bytes: number): void;
+  /** Counts bytes against that budget; false, having counted none, if so many are not left. Pair with releaseMemory. */
+  reserveMemory(bytes: number): boolean;
+  releaseMemory(bytes: number): void;
   memoryStats(): MemoryStats;
   graphRunStats(): GraphRunStats;
   /** Gives memory that was freed but is still held back to the system, off the event loop; with glibc only. */

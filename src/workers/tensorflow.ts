@@ -20,6 +20,12 @@ export function openTensorFlow(directory: string, tensorMemoryBytes: number): st
   }
 }
 
+/** What the tensors of requests may hold together, for what else a request holds (MemoryBudget in ports/unpacker.ts). */
+export const tensorMemory = {
+  reserve: (bytes: number): boolean => binding.reserveMemory(bytes),
+  release: (bytes: number): void => binding.releaseMemory(bytes),
+};
+
 /**
  * Opens TensorFlow Lite's library for the whole process; once it is open, that is all. Returns its version. Throws
  * FAILED_PRECONDITION if it cannot be opened.

@@ -1,5 +1,8 @@
 /** What goes wrong around a running server: a sentence that names the file, and what was served stays. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -8,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { runNode } from '../support/child-program.js';
 import { withDoorClients } from '../support/door-clients.js';
+import { freePorts } from '../support/free-port.js';
 import { modelPath, withTempDir } from '../support/models.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
@@ -76,6 +80,60 @@ describe('A fault while the server runs', LIMIT, () => {
           /request log of model half_plus_two at .*gone\/log cannot be written.*Make the folder/,
         );
         await assertServed(server);
+      });
+    }));
+});
+
+/** The lost lines that the server's metrics tell of; undefined while it does not answer. */
+async function lostLogLines(rest: number): Promise<number | undefined> {
+  const text = await fetch(`http://127.0.0.1:${rest}/metrics`).then(
+    (answer) => answer.text(),
+    () => '',
+  );
+  const value = /^tensorgate_lost_log_lines_total\{\} (\d+)$/m.exec(text)?.[1];
+  return value === undefined ? undefined : Number(value);
+}
+
+describe('A log that cannot be written', LIMIT, () => {
+  it('on a full device neither keeps the server from serving nor from ending well, and is counted', async () => {
+    const [rest] = (await freePorts(1)) as [number];
+    const full = openSync('/dev/full', 'w');
+    const flags = ['--host=127.0.0.1', '--port=0', `--rest_api_port=${rest}`, '--graphpipe_port=0'];
+    const child = spawn(process.execPath, [MAIN, ...flags], { stdio: ['ignore', full, full] });
+    try {
+      const giveUp = Date.now() + 60_000;
+      while ((await lostLogLines(rest)) === undefined) {
+        assert.equal(child.exitCode, null, 'the server ended at start');
+        assert.ok(Date.now() < giveUp, 'the server does not answer');
+        await sleep(50);
+      }
+      assert.ok(((await lostLogLines(rest)) ?? 0) > 0);
+      child.kill('SIGTERM');
+      const [status] = await once(child, 'exit');
+      assert.equal(status, 0);
+    } finally {
+      child.kill('SIGKILL');
+      closeSync(full);
+    }
+  });
+
+  it('whose reader has gone keeps the server neither from serving nor from draining', () =>
+    withTempDir(async (folder) => {
+      const basePath = join(folder, 'half_plus_two');
+      await cp(modelPath('half_plus_two'), basePath, { recursive: true });
+      const flags = ['--model_name=half_plus_two', `--model_base_path=${basePath}`, '--max_num_load_retries=0'];
+      await withServer(flags, async (server) => {
+        server.child.stdout?.destroy();
+        server.child.stderr?.destroy();
+        await mkdir(join(basePath, '2')); // a load that fails is told in the log
+        await writeFile(join(basePath, '2', 'saved_model.pb'), 'no protobuf');
+        const giveUp = Date.now() + 20_000;
+        while (((await lostLogLines(server.ports.rest)) ?? 0) === 0) {
+          assert.ok(Date.now() < giveUp, 'no line was lost');
+          await sleep(50);
+        }
+        await assertServed(server);
+        assert.equal(await server.stop(), 0);
       });
     }));
 });

@@ -12,6 +12,7 @@ const OURS = new Set([
   'aspired_version_policy',
   'strict',
   'synthetic_warmup',
+  'max_unpack_ratio',
   'max_unpacked_request_bytes',
   'graphpipe_model',
   'custom_op_paths',

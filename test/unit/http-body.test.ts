@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BodyCollector, BodyTooLargeError, parseContentLength } from '../../src/doors/http-body.js';
+import { BodyCollector, parseContentLength } from '../../src/doors/http-body.js';
 import { Code } from '../../src/errors.js';
+import { BodyTooLargeError } from '../../src/ports/body-too-large.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (body: Uint8Array) => new TextDecoder().decode(body);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Door } from '../../src/doors/door.js';
-import { BodyTooLargeError, createHttpDoor, type HttpExchange, type HttpOptions } from '../../src/doors/http.js';
+import { createHttpDoor, type HttpExchange, type HttpOptions } from '../../src/doors/http.js';
 import { Code, ServingError } from '../../src/errors.js';
+import { BodyTooLargeError } from '../../src/ports/body-too-large.js';
 import { RawClient, rawPost } from '../support/raw-http.js';
 
 const echo: HttpOptions['handler'] = (exchange, body) => exchange.reply(200, 'text/plain', body);

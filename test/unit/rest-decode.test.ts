@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { gzipSync } from 'node:zlib';
-import { BodyTooLargeError } from '../../src/doors/http.js';
-import { isPacked, parseRoute, unpackBody } from '../../src/doors/rest/decode.js';
+import { isPacked, parseRoute } from '../../src/doors/rest/decode.js';
 import { Code, ServingError } from '../../src/errors.js';
 
 const isInvalid = (error: unknown) => error instanceof ServingError && error.code === Code.INVALID_ARGUMENT;
@@ -107,28 +105,5 @@ describe('isPacked()', () => {
       () => isPacked('br'),
       (error) => isInvalid(error) && /br/.test((error as Error).message),
     );
-  });
-});
-
-describe('unpackBody()', () => {
-  it('unpacks gzip, and does not need the body once it has returned', async () => {
-    const body = gzipSync('{"instances": [1]}');
-    const unpacked = unpackBody(body, 1000);
-    body.fill(0);
-    assert.equal(Buffer.from(await unpacked).toString(), '{"instances": [1]}');
-  });
-
-  it('accepts what unpacks to exactly the limit and refuses one byte more', async () => {
-    assert.equal((await unpackBody(gzipSync('x'.repeat(1000)), 1000)).byteLength, 1000);
-    await assert.rejects(unpackBody(gzipSync('x'.repeat(1001)), 1000), BodyTooLargeError);
-  });
-
-  it('stops a gzip bomb at the limit', async () => {
-    await assert.rejects(unpackBody(gzipSync(Buffer.alloc(100_000_000)), 1_000_000), BodyTooLargeError);
-  });
-
-  it('refuses bytes that are no gzip, or only the first part of one', async () => {
-    await assert.rejects(unpackBody(Buffer.from('{"instances": [1]}'), 1000), isInvalid);
-    await assert.rejects(unpackBody(gzipSync('hello').subarray(0, 12), 1000), isInvalid);
   });
 });

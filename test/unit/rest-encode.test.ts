@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ModelMetadata } from '../../src/api/api.js';
 import { ManagerState } from '../../src/core/servable-state.js';
-import { BodyTooLargeError } from '../../src/doors/http.js';
 import { encodeError, encodeModelMetadata, encodeModelStatus } from '../../src/doors/rest/encode.js';
 import { httpStatusOf } from '../../src/doors/rest/status.js';
 import { Code, ServingError } from '../../src/errors.js';
+import { bodyTooLarge } from '../../src/ports/body-too-large.js';
 import { DataType } from '../../src/tensor/dtype.js';
 
 describe('encodeModelStatus()', () => {
@@ -144,6 +144,6 @@ describe('errors', () => {
   });
 
   it('tell a body that is too large (413) from a server that is too busy (429)', () => {
-    assert.equal(httpStatusOf(new BodyTooLargeError(1)), 413);
+    assert.equal(httpStatusOf(bodyTooLarge(1)), 413);
   });
 });

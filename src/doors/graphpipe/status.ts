@@ -3,7 +3,8 @@
  * client caused (unknown names too), so only what asks for another reaction of the client has a status of its own.
  */
 import { Code, type ServingError, toServingError } from '../../errors.js';
-import { BodyTooLargeError, type HttpExchange, retryAfterHeaders } from '../http.js';
+import { BodyTooLargeError } from '../../ports/body-too-large.js';
+import { type HttpExchange, retryAfterHeaders } from '../http.js';
 
 export const TEXT = 'text/plain; charset=utf-8';
 

@@ -1,9 +1,6 @@
-/** From an HTTP request to what it asks for: TF Serving's routes (its REST API page) and the packing of bodies. */
-import { constants } from 'node:buffer';
-import { gunzip } from 'node:zlib';
+/** From an HTTP request to what it asks for: TF Serving's routes (its REST API page) and whether bodies are packed. */
 import { invalidArgument } from '../../errors.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
-import { BodyTooLargeError } from '../http.js';
 
 /** What a request asks for, and of which model. */
 export type Route =
@@ -110,24 +107,4 @@ export function isPacked(contentEncoding: string): boolean {
   throw invalidArgument(
     `Content-Encoding ${contentEncoding} is not supported; send the body as it is, or packed with gzip.`,
   );
-}
-
-/**
- * Unpacks a gzip body on zlib's threads. Copies `body` before it returns its promise. Rejects with BodyTooLargeError as
- * soon as more than `maxUnpackedBytes` come out, and with INVALID_ARGUMENT for bytes that are no gzip.
- */
-export function unpackBody(body: Uint8Array, maxUnpackedBytes: number): Promise<Uint8Array> {
-  const packed = Buffer.from(body);
-  const maxOutputLength = Math.max(1, Math.min(maxUnpackedBytes, constants.MAX_LENGTH));
-  return new Promise((resolve, reject) => {
-    gunzip(packed, { maxOutputLength }, (error, unpacked) => {
-      if (error === null) resolve(unpacked);
-      else reject(unpackError(error, maxUnpackedBytes));
-    });
-  });
-}
-
-function unpackError(error: NodeJS.ErrnoException, maxUnpackedBytes: number): Error {
-  if (error.code === 'ERR_BUFFER_TOO_LARGE') return new BodyTooLargeError(maxUnpackedBytes, 'unpacked');
-  return invalidArgument(`The request says Content-Encoding: gzip, but its body cannot be unpacked: ${error.message}.`);
 }

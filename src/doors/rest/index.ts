@@ -3,12 +3,14 @@ import type { Api } from '../../api/api.js';
 import { Code, invalidArgument, type ServingError, toServingError } from '../../errors.js';
 import { PAUSE_BYTES } from '../../formats/json-reader.js';
 import { countRefused, metrics, requestSource } from '../../metrics/metrics.js';
+import { bodyTooLarge } from '../../ports/body-too-large.js';
+import { type UnpackedBody, Unpacker } from '../../ports/unpacker.js';
 import type { ExampleRequest } from '../../tensor/inference.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER, parsePriority } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
 import { createHttpDoor, type HttpExchange, ReusedBuffer, retryAfterHeaders } from '../http.js';
-import { isPacked, parseRoute, type Route, unpackBody } from './decode.js';
+import { isPacked, parseRoute, type Route } from './decode.js';
 import { decodeExampleBody } from './decode-examples.js';
 import {
   encodeConfig,
@@ -44,6 +46,8 @@ export interface RestOptions {
   readonly maxBodyBytes: number;
   /** Longest body that a packed one may unpack to; default and upper bound: maxBodyBytes. */
   readonly maxUnpackedBytes?: number;
+  /** Default: one of its own, without a memory budget. */
+  readonly unpacker?: Unpacker;
   /** How long a run may take in milliseconds, from its body's arrival on; none if 0 or less. */
   readonly timeoutMillis: number;
   /** Whether pages of other origins may read the answers; default false. */
@@ -81,12 +85,14 @@ class RestRoutes {
   readonly #options: RestOptions;
   readonly #headers: Headers;
   readonly #maxUnpackedBytes: number;
+  readonly #unpacker: Unpacker;
   readonly #replyBuffer = new ReusedBuffer();
 
   constructor(api: Api, options: RestOptions) {
     this.#api = api;
     this.#options = options;
     this.#headers = options.cors ? CORS_HEADERS : NO_HEADERS;
+    this.#unpacker = options.unpacker ?? new Unpacker();
     this.#maxUnpackedBytes = Math.min(options.maxUnpackedBytes ?? options.maxBodyBytes, options.maxBodyBytes);
   }
 
@@ -160,11 +166,21 @@ class RestRoutes {
       throw countRefused(SOURCES[verb], modelSpec.name, error);
     }
     if (!packed) return this.#run(exchange, verb, modelSpec, body, deadlineMillis);
-    return unpackBody(body, this.#maxUnpackedBytes)
+    return this.#unpack(body)
       .catch((error: unknown) => {
         throw countRefused(SOURCES[verb], modelSpec.name, error);
       })
-      .then((unpacked) => this.#run(exchange, verb, modelSpec, unpacked, deadlineMillis));
+      .then(async (unpacked) => {
+        const running = this.#run(exchange, verb, modelSpec, unpacked.bytes, deadlineMillis);
+        if (verb === 'predict') unpacked.release(); // it has been copied; the others read it in turns
+        await running.finally(() => unpacked.release());
+      });
+  }
+
+  #unpack(body: Uint8Array): Promise<UnpackedBody> {
+    const maxBytes = this.#maxUnpackedBytes;
+    const tooLong = () => bodyTooLarge(maxBytes, 'unpacked');
+    return this.#unpacker.unpack(body, { packing: 'gzip', maxBytes, tooLong, malformed: notGzip });
   }
 
   #run(exchange: HttpExchange, verb: Verb, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number) {
@@ -219,6 +235,10 @@ class RestRoutes {
 }
 
 const PREDICT_EXAMPLES = '{"instances": [1.0, 2.0]} or {"inputs": {"x": [1.0, 2.0]}}';
+function notGzip(reason: string): ServingError {
+  return invalidArgument(`The request says Content-Encoding: gzip, but its body cannot be unpacked: ${reason}.`);
+}
+
 const EXAMPLE_EXAMPLES = '{"examples": [{"x": 1.0}]}';
 
 function emptyBody(what: string, example: string): ServingError {

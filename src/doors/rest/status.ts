@@ -1,6 +1,6 @@
 /** gRPC's canonical codes as the HTTP statuses that TF Serving's REST API gives them. */
 import { Code, type ServingError } from '../../errors.js';
-import { BodyTooLargeError } from '../http.js';
+import { BodyTooLargeError } from '../../ports/body-too-large.js';
 
 const INTERNAL_SERVER_ERROR = 500;
 
