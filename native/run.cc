@@ -64,8 +64,9 @@ void DescribeMisfits(const Request& request, std::string* message) {
     if (Fits(request.inputs[i].get(), declared)) continue;
     // TensorFlow's messages seldom end with a full stop.
     if (!message->ends_with('.')) message->push_back('.');
-    message->append(" Input '" + declared.alias + "' was sent with shape " + FormatDims(DimsOf(request.inputs[i].get())) +
-                    ", but the signature declares " + FormatDims(*declared.shape) + ".");
+    message->append(" Input '" + declared.alias + "' was sent with shape " +
+                    FormatDims(DimsOf(request.inputs[i].get())) + ", but the signature declares " +
+                    FormatDims(*declared.shape) + ".");
   }
 }
 

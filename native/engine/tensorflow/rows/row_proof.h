@@ -13,10 +13,10 @@ struct RowProof {
   std::string reason;  // why not: a clause that names the operation that stopped the proof; empty if proven
 };
 
-// One for each signature of the serialized MetaGraphDef, in its order. Proven means: run with the rows of several requests
-// one after the other, in place of one request's rows, each output is those requests' outputs one after the other. This
-// takes for granted that all inputs of a run have as many rows, and that requests are joined only if their other
-// dimensions are equal and fit the signature: its rank, and its dimensions that are not -1.
+// One for each signature of the serialized MetaGraphDef, in its order. Proven means: run with the rows of several
+// requests one after the other, in place of one request's rows, each output is those requests' outputs one after the
+// other. This takes for granted that all inputs of a run have as many rows, and that requests are joined only if their
+// other dimensions are equal and fit the signature: its rank, and its dimensions that are not -1.
 //
 // Any thread; reads bytes alone, without TensorFlow; bounded in time and memory, whatever the bytes are.
 std::vector<RowProof> ProveRows(std::string_view meta_graph);
