@@ -223,7 +223,8 @@ Values Interpreter::Judge(OpCall* call, Outputs* outputs) {
     const Value* input = &call->in(i);
     if (input->kind == Kind::kUnknown && !(row->takes & kUnknownToo)) return {*input};
     if (IsTaken(*input, i, row->takes)) continue;
-    if (input->kind == Kind::kSizes && input->cause >= 0) return {UnknownValue(input->cause)};
+    if (input->cause >= 0 && (input->kind == Kind::kSizes || input->kind == Kind::kRole))
+      return {UnknownValue(input->cause)};
     return {call->Refuse(input->kind == Kind::kRole ? kRoleAsValue : kSizeAsValue)};
   }
   Values values = row->rule(*call);

@@ -51,8 +51,9 @@ bool Value::operator==(const Value& other) const {
   if (kind == Kind::kUnknown) return true;
   const bool same_element = (!element && !other.element) || (element && other.element && *element == *other.element);
   return same_element && role == other.role && has_rank == other.has_rank && has_ints == other.has_ints &&
-         is_set == other.is_set && (kind != Kind::kRows || (axis == other.axis && rows == other.rows)) &&
-         items == other.items && dims == other.dims && ints == other.ints;
+         is_set == other.is_set && is_zero == other.is_zero &&
+         (kind != Kind::kRows || (axis == other.axis && rows == other.rows)) && items == other.items &&
+         dims == other.dims && ints == other.ints;
 }
 
 Value UnknownValue(int32_t cause) {

@@ -52,6 +52,7 @@ enum class Role : uint8_t {
   kEnds,     // the one behind the last item of each: [owners]
   kSplits,   // 0 and the ends: [owners + 1]
   kIndices,  // for each item the owner's number, then its place within that one: [items, rank]
+  kPadded,   // a list for each owner, filled up to the longest with what `element` is: [owners, longest, …]
   kUnique,   // for each item of another space the place of its value among the distinct ones, a space: [items]
 };
 
@@ -60,6 +61,7 @@ struct Value {
   Role role = Role::kNone;
   bool has_rank = false;
   bool has_ints = false;
+  bool is_zero = false;                  // of a uniform scalar: surely 0
   bool is_set = true;                    // of a list's element: false before anything has been written
   int32_t axis = 0;                      // of rows
   RowAxis rows;                          // of rows

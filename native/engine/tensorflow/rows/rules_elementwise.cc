@@ -221,10 +221,14 @@ Values Constant(OpCall& call) {
   if (!constant) return {UniformValue()};
   std::vector<Size> dims;
   for (const int64_t dim : constant->shape) dims.push_back(Size::Const(dim));
-  if (!constant->has_values || dims.size() > 2) return {UniformOf(std::move(dims))};
-  std::vector<Size> ints;
-  for (const int64_t value : constant->values) ints.push_back(Size::Const(value));
-  return {IntsOf(std::move(dims), std::move(ints))};
+  Value value = UniformOf(std::move(dims));
+  if (constant->has_values && value.rank() <= 2) {
+    std::vector<Size> ints;
+    for (const int64_t each : constant->values) ints.push_back(Size::Const(each));
+    value = IntsOf(value.dims, std::move(ints));
+  }
+  value.is_zero = constant->is_zero;
+  return {std::move(value)};
 }
 
 // A variable's handle, or the variable of TF1, which is its own value. Shapes are those that the graph declares:

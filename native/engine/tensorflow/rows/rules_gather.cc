@@ -86,6 +86,21 @@ Values GatherFrom(OpCall& call, const Value& params, int64_t axis, int64_t batch
   return {GatherAlong(call, params, places, axis, batch)};
 }
 
+// What a list is filled up with is no class, and becomes zeros.
+Value OneHotPadded(OpCall& call) {
+  const Value &x = call.in(0), &depth = call.in(1);
+  const bool fits = call.node().Int("axis", -1) == -1 && x.rank() == 2 && x.element->HasConstants() &&
+                    x.element->ints[0].value() < 0 && call.in(3).is_zero && depth.has_ints && depth.ints.size() == 1 &&
+                    depth.ints[0].IsNonNegative();
+  if (!fits) return UnknownValue(x.cause);
+  Value value = x;
+  value.dims.push_back(depth.ints[0]);
+  Value zero = UniformOf({});
+  zero.is_zero = true;
+  value.element = std::make_shared<Value>(std::move(zero));
+  return value;
+}
+
 }  // namespace
 
 Values Gather(OpCall& call) { return GatherFrom(call, call.in(0), 0, 0); }
@@ -147,6 +162,7 @@ Values LookUp(OpCall& call) {
 Values OneHot(OpCall& call) {
   const Value& x = call.in(0);
   if (!call.UniformFrom(1)) return {call.Refuse("takes a depth or a value that depends on rows")};
+  if (x.role == Role::kPadded && x.kind == Kind::kRole) return {OneHotPadded(call)};
   if (!x.has_rank) return {UniformValue()};
   const int64_t given = call.node().Int("axis", -1);
   const auto axis = given == -1 ? x.rank() : OpCall::Axis(given, x.rank() + 1);

@@ -191,6 +191,13 @@ Values SparseToDense(OpCall& call) {
                     ((IsListOf(x, indices.items) && x.rank() == 1) || (x.IsUniform() && x.IsScalar()));
   if (!fits) return {call.Refuse(kOthers)};
   std::vector<Size> inner(shape.ints.begin() + 1, shape.ints.end());
+  if (inner.size() == 1 && !inner[0].IsUniform() && otherwise.HasConstants() && otherwise.IsScalar()) {
+    // As long as the longest row: good for what takes no notice of the filling.
+    Value padded = RoleOf(Role::kPadded, indices.items, {Size::Extent(indices.items.owner), Size::Tainted()});
+    padded.element = std::make_shared<Value>(otherwise);
+    padded.cause = call.Cause(kLongest);
+    return {padded};
+  }
   for (Size& size : inner) {
     if (!size.IsUniform()) return {call.Refuse(kLongest)};
     if (!size.IsNonNegative()) size = Size::Uniform();
