@@ -129,7 +129,8 @@ bool FitTogether(const Request& a, const Request& b) {
     if (tf.TF_NumDims(one) != tf.TF_NumDims(other)) return false;
     if (!a.access->policy.pads_inner && !SameRowShape(one, other)) return false;
   }
-  return true;
+  // That rows are independent is known for shapes as declared (native/engine/tensorflow/rows/).
+  return FitsSignature(b);
 }
 
 // Requests that share runs, as the rows of one large request, which is run in pieces of what a run may have.

@@ -21,11 +21,13 @@ std::string RunOptionsFor(const Session& session, Clock::time_point deadline) {
   return options;
 }
 
-bool Fits(std::span<const int64_t> dims, const SignatureTensor& declared) {
+bool Fits(const TF_Tensor* tensor, const SignatureTensor& declared) {
   if (!declared.shape) return true;
   const std::vector<int64_t>& shape = *declared.shape;
-  return std::equal(dims.begin(), dims.end(), shape.begin(), shape.end(),
-                    [](int64_t dim, int64_t expected) { return expected < 0 || dim == expected; });
+  if (tf.TF_NumDims(tensor) != static_cast<int>(shape.size())) return false;
+  for (size_t axis = 0; axis < shape.size(); axis++)
+    if (shape[axis] >= 0 && tf.TF_Dim(tensor, static_cast<int>(axis)) != shape[axis]) return false;
+  return true;
 }
 
 }  // namespace
@@ -50,15 +52,21 @@ Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inpu
   return status.ToStatus();
 }
 
+bool FitsSignature(const Request& request) {
+  for (size_t i = 0; i < request.inputs.size(); i++)
+    if (!Fits(request.inputs[i].get(), request.signature->inputs()[i])) return false;
+  return true;
+}
+
 void DescribeMisfits(const Request& request, std::string* message) {
   for (size_t i = 0; i < request.inputs.size(); i++) {
     const SignatureTensor& declared = request.signature->inputs()[i];
-    const std::vector<int64_t> dims = DimsOf(request.inputs[i].get());
-    if (Fits(dims, declared)) continue;
+    if (Fits(request.inputs[i].get(), declared)) continue;
     // TensorFlow's messages seldom end with a full stop.
     if (!message->ends_with('.')) message->push_back('.');
-    message->append(" Input '" + declared.alias + "' was sent with shape " + FormatDims(dims) +
-                    ", but the signature declares " + FormatDims(*declared.shape) + ".");
+    message->append(" Input '" + declared.alias + "' was sent with shape " +
+                    FormatDims(DimsOf(request.inputs[i].get())) + ", but the signature declares " +
+                    FormatDims(*declared.shape) + ".");
   }
 }
 

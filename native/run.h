@@ -14,6 +14,9 @@ namespace tensorgate {
 Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
                     Clock::time_point deadline, std::vector<TensorSlice>* results);
 
+// Whether all inputs have the declared ranks and fixed dimensions, which TensorFlow does not look at.
+bool FitsSignature(const Request& request);
+
 // What TensorFlow's error of a run does not say: a sentence for each input whose shape is not the declared one. Only
 // said once a run has failed: TensorFlow is the judge of shapes, but its own words name an operation of the graph, not
 // the input that the client sent.

@@ -9,11 +9,12 @@ import { buildTarget, includeDirectory, NATIVE_TESTS, run } from './native-build
 import { ROOT } from './sources.mjs';
 
 const SANITIZE = 'address,undefined';
+const FUZZERS = ['json_tensor_fuzz', 'row_proof_fuzz'];
 const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 600);
 
 /** Runs all of it; the exit status of the first step that failed, 0 if none did. */
 export function runLong() {
-  return [sanitizedNativeTests, testForRaces, sanitizedIntegration, fuzzDecoders, fuzzJson].reduce(
+  return [sanitizedNativeTests, testForRaces, sanitizedIntegration, fuzzDecoders, fuzzNative].reduce(
     (status, step) => status || step(),
     0,
   );
@@ -59,11 +60,16 @@ function fuzzDecoders() {
   });
 }
 
-function fuzzJson() {
+function fuzzNative() {
+  return FUZZERS.reduce((status, name) => status || fuzz(name), 0);
+}
+
+/** @param {string} name a libFuzzer target of CMakeLists.txt */
+function fuzz(name) {
   const settings = ['FUZZ=ON', `SANITIZE=${SANITIZE}`, 'CMAKE_CXX_COMPILER=clang++'];
-  const program = buildTarget('json_tensor_fuzz', 'fuzz', settings);
+  const program = buildTarget(name, 'fuzz', settings);
   if (program === undefined) return 1;
-  const corpus = join('build', 'fuzz', 'corpus');
+  const corpus = join('build', 'fuzz', name);
   mkdirSync(join(ROOT, corpus), { recursive: true });
   return run(program, [
     corpus,

@@ -136,8 +136,8 @@ void TestJoinSlices() {
 
 // --- Lanes, queue and workers ---
 
-// A model with the signatures `x -> x_out`, `text -> text_out`, `pair`, of x and y, and `broken`, whose output has no
-// rows; and its lane.
+// A model with the signatures `x -> x_out`, `text -> text_out`, `pair`, of x and y, `broken`, whose output has no rows,
+// and `declared`, whose x is [-1, 2]; and its lane.
 class Model {
  public:
   explicit Model(BatchPolicy policy = {}, LaneLimits limits = {}, const std::string& name = "model",
@@ -150,6 +150,7 @@ class Model {
     text = Prepare({"text"}, "text_out");
     pair = Prepare({"x", "y"}, "x_out");
     broken = Prepare({"x"}, "const_out");
+    declared = Prepare({"x"}, "x_out", Dims{-1, 2});
   }
 
   // What waits holds its lane, and that what waits.
@@ -208,15 +209,17 @@ class Model {
   std::shared_ptr<Session> session;
   std::shared_ptr<CompletionPort> port;
   std::shared_ptr<LaneAccess> access;
-  std::shared_ptr<Signature> x, text, pair, broken;
+  std::shared_ptr<Signature> x, text, pair, broken, declared;
   Refusal refusal;  // of the last Submit()
 
  private:
-  std::shared_ptr<Signature> Prepare(const std::vector<std::string>& inputs, const std::string& output) {
+  std::shared_ptr<Signature> Prepare(const std::vector<std::string>& inputs, const std::string& output,
+                                     std::optional<Dims> shape = std::nullopt) {
     std::vector<SignatureTensor> in, out(1);
     for (const std::string& name : inputs) {
       in.emplace_back();
       in.back().alias = in.back().tensor_name = name;
+      in.back().shape = shape;
     }
     out[0].alias = out[0].tensor_name = output;
     return Signature::Prepare(session, output, std::move(in), std::move(out), {true, true});
@@ -453,6 +456,15 @@ void TestRuns() {
   IS("all of them", AnswerTo(ids[1]), (Values{2, 2}));
   IS("those of another shape, too", AnswerTo(ids[2]), (Values{3, 3}));
   IS("one without rows is run as it is", AnswerTo(ids[3]), Values{});
+
+  std::vector<std::unique_ptr<Request>> shaped;
+  for (const int64_t columns : {2, 2, 3, 3}) {
+    std::vector<TensorPtr> inputs;
+    inputs.push_back(Floats({1, columns}, 1));
+    shaped.push_back(model.New(model.declared, std::move(inputs)));
+  }
+  IS("what does not have the declared shape runs alone", RunsOf([&] { RunTogether(model, std::move(shaped)); }),
+     (Dims{2, 1, 1}));
 
   auto word = model.Word("a longer one than fits an element"), other = model.Word("");
   const Ids words{word->id, other->id};

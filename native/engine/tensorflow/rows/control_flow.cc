@@ -21,6 +21,7 @@ Values AllUnknown(size_t count, const Value& why) { return Values(std::max<size_
 // Why values that depend on a choice are unknown; nothing if the choice is the same in all runs.
 std::optional<Value> DependsOn(OpCall& call, const Value& choice, std::string why) {
   if (choice.IsUniform()) return std::nullopt;
+  if (choice.kind == Kind::kSizes && choice.cause >= 0) return UnknownValue(choice.cause);
   return choice.kind == Kind::kUnknown ? choice : call.Refuse(std::move(why));
 }
 

@@ -24,9 +24,10 @@ constexpr uint32_t kFunctionName = 1, kInputArg = 2, kOutputArg = 3;            
 constexpr uint32_t kArgName = 1, kArgNumber = 5, kArgTypeList = 6;                             // OpDef.ArgDef
 constexpr uint32_t kDimension = 2, kUnknownRank = 3;                                           // TensorShapeProto
 constexpr uint32_t kDimensionSize = 1;                                                         // TensorShapeProto.Dim
-constexpr uint32_t kTensorType = 1, kTensorShape = 2, kTensorContent = 4, kInt32Values = 7, kInt64Values = 10;
+constexpr uint32_t kTensorType = 1, kTensorShape = 2, kTensorVersion = 3, kTensorContent = 4, kInt32Values = 7,
+                   kInt64Values = 10;
 
-constexpr int kInt32 = 3, kInt64 = 9;  // DataType
+constexpr int kInt32 = 3, kString = 7, kInt64 = 9;  // DataType
 
 // Elements of a constant that are looked at: shapes, axes and paddings are small.
 constexpr int64_t kMostElements = 256;
@@ -89,6 +90,19 @@ std::optional<std::vector<int64_t>> ReadValues(std::string_view tensor, int64_t 
     for (int64_t& value : values) value = static_cast<int32_t>(value);
   }
   return values;
+}
+
+// Whether a scalar's value is written as nothing but zeros, in whichever field its type has. Strings do not count.
+bool IsZero(std::string_view tensor) {
+  constexpr uint32_t kTexts = 8;
+  bool is_number = FindVarint(tensor, kTensorType) != kString;
+  for (WireWalk field(tensor); field.Next();) {
+    if (field.number() == kTensorType || field.number() == kTensorShape || field.number() == kTensorVersion) continue;
+    const auto is_zero = [](char byte) { return byte == 0; };
+    const std::string_view value = field.bytes().empty() ? field.whole().substr(1) : field.bytes();
+    is_number = is_number && field.number() != kTexts && std::all_of(value.begin(), value.end(), is_zero);
+  }
+  return is_number;
 }
 
 std::optional<int32_t> ReadIndex(std::string_view text) {
@@ -254,7 +268,7 @@ std::optional<Constant> ReadConstant(const Node& node) {
   const std::string_view tensor = FindField(*value, kAttrTensor);
   const Shape shape = ReadShape(FindField(tensor, kTensorShape));
   if (!shape) return std::nullopt;
-  Constant constant{*shape, {}, false};
+  Constant constant{*shape, {}, false, shape->empty() && IsZero(tensor)};
   int64_t count = 1;
   for (const int64_t dim : *shape)
     if (dim < 0 || __builtin_mul_overflow(count, dim, &count)) return std::nullopt;

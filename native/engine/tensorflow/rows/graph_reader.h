@@ -57,6 +57,7 @@ struct Constant {
   std::vector<int64_t> shape;
   std::vector<int64_t> values;  // empty unless it is of integers, and of few
   bool has_values = false;
+  bool is_zero = false;  // a number, and 0
 };
 // Of a Const node; nothing if its tensor cannot be read.
 std::optional<Constant> ReadConstant(const Node& node);

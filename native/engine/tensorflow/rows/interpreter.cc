@@ -13,7 +13,7 @@ constexpr size_t kMostSteps = 200'000;
 constexpr size_t kMostCalls = 64;       // functions within functions
 constexpr size_t kMostCauses = 10'000;  // as many things can go wrong before it is of no use to go on
 constexpr size_t kMostNameLength = 200;
-constexpr size_t kMostRank = 64;
+constexpr size_t kMostRank = 32;
 
 enum State : uint8_t { kNew, kEntered, kDone };
 
@@ -60,7 +60,8 @@ void Interpreter::Stop(const Node& node, std::string_view why) {
 
 bool Interpreter::Spend(size_t steps) {
   steps_ += steps;
-  if (steps_ > kMostSteps && stop_.empty()) stop_ = "the graph is too large to be looked through";
+  *budget_ -= std::min(*budget_, steps);
+  if ((steps_ > kMostSteps || *budget_ == 0) && stop_.empty()) stop_ = "the graph is too large to be looked through";
   return !stopped();
 }
 
@@ -74,9 +75,14 @@ std::string Interpreter::CauseText(int32_t cause) const {
   return causes_[cause].node + " " + causes_[cause].why;
 }
 
-SpaceId Interpreter::NewSpace(SpaceId parent, bool none_is_empty) {
-  spaces_.push_back({parent, none_is_empty});
-  return static_cast<SpaceId>(spaces_.size()) - 1;
+SpaceId Interpreter::NewSpace(SpaceId covered) {
+  covered_.push_back(covered);
+  return static_cast<SpaceId>(covered_.size()) - 1;
+}
+
+bool Interpreter::CoversAll(const Items& items) const {
+  const bool is_space = items.space >= 0 && static_cast<size_t>(items.space) < covered_.size();
+  return is_space && items.owner != kNoSpace && covered_[items.space] == items.owner;
 }
 
 void Interpreter::NameUnknown(Value* value) {
@@ -184,7 +190,12 @@ void Interpreter::Apply(Frame* frame, int32_t place) {
   OpCall call(this, node, std::move(inputs));
   Outputs& outputs = frame->outputs[place];
   outputs.values = Judge(&call, &outputs);
-  for (Value& value : outputs.values) Seal(&call, &value);
+  size_t kept = outputs.values.size();
+  for (Value& value : outputs.values) {
+    Seal(&call, &value);
+    kept += (value.dims.size() + value.ints.size()) / 8;
+  }
+  Spend(kept);
 }
 
 Values Interpreter::Judge(OpCall* call, Outputs* outputs) {
@@ -211,8 +222,10 @@ Values Interpreter::Judge(OpCall* call, Outputs* outputs) {
   for (size_t i = 0; i < call->count(); i++) {
     const Value* input = &call->in(i);
     if (input->kind == Kind::kUnknown && !(row->takes & kUnknownToo)) return {*input};
-    if (!IsTaken(*input, i, row->takes))
-      return {call->Refuse(input->kind == Kind::kRole ? kRoleAsValue : kSizeAsValue)};
+    if (IsTaken(*input, i, row->takes)) continue;
+    if (input->cause >= 0 && (input->kind == Kind::kSizes || input->kind == Kind::kRole))
+      return {UnknownValue(input->cause)};
+    return {call->Refuse(input->kind == Kind::kRole ? kRoleAsValue : kSizeAsValue)};
   }
   Values values = row->rule(*call);
   if (!call->parts().empty()) outputs->parts = call->parts();
@@ -229,7 +242,7 @@ Values Interpreter::Call(const Node& caller, std::string_view function, std::vec
     Stop(caller, "calls too many functions within functions");
     return {};
   }
-  if (!Spend(body->nodes.size())) return {};
+  if (!Spend(body->nodes.size() + arguments.size())) return {};
   for (Value& argument : arguments) NameUnknown(&argument);
   calls_.push_back(body->name);
   Frame frame{body, arguments, nullptr, {}, {}};

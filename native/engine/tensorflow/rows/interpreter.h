@@ -22,7 +22,8 @@ using Feeds = std::map<std::pair<int32_t, int32_t>, Value>;  // by place of the 
 // For one signature. Not thread-safe. Bounded in steps, depth of calls and passes of loops, whatever the graph is.
 class Interpreter {
  public:
-  explicit Interpreter(Graph* graph) : graph_(graph) {}
+  // `budget`: steps that are left for all signatures of the graph.
+  Interpreter(Graph* graph, size_t* budget) : graph_(graph), budget_(budget) {}
 
   // What is known of these tensors of the graph; nothing if the walk stopped, see stop().
   std::optional<Values> Run(const Feeds& feeds, std::span<const Reference> tensors);
@@ -37,10 +38,9 @@ class Interpreter {
   // The results of a function; empty if the walk stopped.
   Values Call(const Node& caller, std::string_view function, std::vector<Value> arguments);
   int32_t AddCause(const Node& node, std::string why);
-  SpaceId NewSpace(SpaceId parent, bool none_is_empty);
-  // Of no space for what is none.
-  SpaceId ParentOf(SpaceId space) const { return IsSpace(space) ? spaces_[space].parent : kNoSpace; }
-  bool NoneIsEmpty(SpaceId space) const { return IsSpace(space) && spaces_[space].none_is_empty; }
+  // `covered`: the space of which each item owns one at least of the new space's; kNoSpace if that is not known.
+  SpaceId NewSpace(SpaceId covered);
+  bool CoversAll(const Items& items) const;
   Size NewDim() { return Size::Symbol(next_symbol_ += 2); }
   // Gives names to integers of which nothing is known, so that they are known to be equal to themselves.
   void NameUnknown(Value* value);
@@ -57,16 +57,11 @@ class Interpreter {
     std::vector<Outputs> outputs;
     std::vector<uint8_t> states;  // of nodes, see Evaluate()
   };
-  struct Space {
-    SpaceId parent;
-    bool none_is_empty;
-  };
   struct Cause {
     std::string node;  // the operation, as messages name it
     std::string why;
   };
 
-  bool IsSpace(SpaceId space) const { return space >= 0 && static_cast<size_t>(space) < spaces_.size(); }
   bool Evaluate(Frame* frame, std::vector<int32_t> stack);
   bool Enter(Frame* frame, int32_t place, std::vector<int32_t>* stack);
   const Value* Find(const Frame& frame, const Reference& reference);
@@ -78,10 +73,11 @@ class Interpreter {
   void Seal(OpCall* call, Value* value);
 
   Graph* graph_;
+  size_t* budget_;
   std::string stop_;
   std::vector<std::string_view> calls_;  // functions that are being walked
   std::vector<Cause> causes_;
-  std::vector<Space> spaces_{{kNoSpace, false}};
+  std::vector<SpaceId> covered_{kNoSpace};  // by space, see NewSpace()
   uint32_t next_symbol_ = 0;
   size_t steps_ = 0;
 };

@@ -31,9 +31,9 @@ const Value& OpCall::in(size_t place) const { return place < inputs_.size() ? *i
 
 Value OpCall::Refuse(std::string why) { return UnknownValue(Cause(std::move(why))); }
 int32_t OpCall::Cause(std::string why) { return interpreter_->AddCause(node_, std::move(why)); }
-SpaceId OpCall::NewSpace(SpaceId parent, bool none_is_empty) { return interpreter_->NewSpace(parent, none_is_empty); }
-SpaceId OpCall::ParentOf(SpaceId space) const { return interpreter_->ParentOf(space); }
-bool OpCall::NoneIsEmpty(SpaceId space) const { return interpreter_->NoneIsEmpty(space); }
+Items OpCall::NewItems(SpaceId owner) { return {interpreter_->NewSpace(kNoSpace), owner}; }
+Items OpCall::NewItemsForAll(SpaceId owner) { return {interpreter_->NewSpace(owner), owner}; }
+bool OpCall::AllHaveSome(const Items& items) const { return interpreter_->CoversAll(items); }
 
 std::optional<int32_t> OpCall::Axis(int64_t axis, int32_t rank) {
   if (axis < -rank || axis >= rank) return std::nullopt;

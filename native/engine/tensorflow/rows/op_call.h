@@ -34,11 +34,11 @@ class OpCall {
   Value Refuse(std::string why);
   // Its cause, for what may become unknown later.
   int32_t Cause(std::string why);
-  // A list of items of which each belongs to one item of the parent, in order.
-  SpaceId NewSpace(SpaceId parent, bool none_is_empty);
-  SpaceId ParentOf(SpaceId space) const;
-  // Whether at least one item belongs to each of its parent.
-  bool NoneIsEmpty(SpaceId space) const;
+  // Items that belong to those of `owner`, in order.
+  Items NewItems(SpaceId owner);
+  // Such that each of them has one, at least.
+  Items NewItemsForAll(SpaceId owner);
+  bool AllHaveSome(const Items& items) const;
 
   // `attribute` (an integer or none), counted from the end if negative; nothing if it is out of range.
   static std::optional<int32_t> Axis(int64_t axis, int32_t rank);

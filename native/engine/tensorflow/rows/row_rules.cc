@@ -239,7 +239,7 @@ constexpr RuleRow kRules[] = {
     {"ResourceGatherNd", GatherNd, kRolesToo},
     {"LookupTableFind", LookUp},
     {"LookupTableFindV2", LookUp},
-    {"OneHot", OneHot},
+    {"OneHot", OneHot, kRolesToo},
     {"Where", Where},
     {"Unique", Unique, kTensors, "y idx"},
 
@@ -298,7 +298,7 @@ constexpr RuleRow kRules[] = {
     {"Mean", Reduce},
     {"Min", Reduce, kSizesToo | kRolesToo},
     {"Prod", Product, kSizesToo},
-    {"Sum", Reduce, kSizesToo},
+    {"Sum", Reduce, kSizesToo | kRolesToo},
     {"ArgMax", ArgReduce},
     {"ArgMin", ArgReduce},
     {"Softmax", Softmax},

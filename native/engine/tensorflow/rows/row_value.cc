@@ -51,8 +51,9 @@ bool Value::operator==(const Value& other) const {
   if (kind == Kind::kUnknown) return true;
   const bool same_element = (!element && !other.element) || (element && other.element && *element == *other.element);
   return same_element && role == other.role && has_rank == other.has_rank && has_ints == other.has_ints &&
-         is_set == other.is_set && (kind != Kind::kRows || (axis == other.axis && rows == other.rows)) &&
-         space == other.space && dims == other.dims && ints == other.ints;
+         is_set == other.is_set && is_zero == other.is_zero &&
+         (kind != Kind::kRows || (axis == other.axis && rows == other.rows)) && items == other.items &&
+         dims == other.dims && ints == other.ints;
 }
 
 Value UnknownValue(int32_t cause) {
@@ -89,11 +90,11 @@ Value IntsOf(std::vector<Size> dims, std::vector<Size> ints, int32_t cause) {
   return value;
 }
 
-Value RoleOf(Role role, SpaceId space, std::vector<Size> dims) {
+Value RoleOf(Role role, const Items& items, std::vector<Size> dims) {
   Value value = UniformOf(std::move(dims));
   value.kind = Kind::kRole;
   value.role = role;
-  value.space = space;
+  value.items = items;
   return value;
 }
 

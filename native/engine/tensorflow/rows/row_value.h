@@ -34,16 +34,25 @@ enum class Kind : uint8_t {
   kUnknown,  // anything; `cause` is the first operation that made it so
 };
 
+// A list of items, in order of the items of another space that they belong to: words, of rows.
+struct Items {
+  SpaceId space = kNoSpace;
+  SpaceId owner = kNoSpace;
+
+  bool operator==(const Items&) const = default;
+};
+
 // A tensor whose content says which items of a space belong to which row. It may be used for that alone.
 enum class Role : uint8_t {
   kNone,
   kNumbers,  // 0, 1, 2 … one for each item of the space: [items]
-  kOwners,   // for each item of the space the number of the item of its parent that it belongs to: [items]
-  kLengths,  // how many items of the space belong to each of its parent: [parents]; itself rows of the parent's
-  kStarts,   // the first item of each: [parents]
-  kEnds,     // the one behind the last item of each: [parents]
-  kSplits,   // 0 and the ends: [parents + 1]
+  kOwners,   // for each item of the space the number of its owner: [items]
+  kLengths,  // how many items each owner has: [owners]; itself rows of the owners'
+  kStarts,   // the first item of each owner: [owners]
+  kEnds,     // the one behind the last item of each: [owners]
+  kSplits,   // 0 and the ends: [owners + 1]
   kIndices,  // for each item the owner's number, then its place within that one: [items, rank]
+  kPadded,   // a list for each owner, filled up to the longest with what `element` is: [owners, longest, …]
   kUnique,   // for each item of another space the place of its value among the distinct ones, a space: [items]
 };
 
@@ -52,10 +61,11 @@ struct Value {
   Role role = Role::kNone;
   bool has_rank = false;
   bool has_ints = false;
+  bool is_zero = false;                  // of a uniform scalar: surely 0
   bool is_set = true;                    // of a list's element: false before anything has been written
   int32_t axis = 0;                      // of rows
   RowAxis rows;                          // of rows
-  SpaceId space = kNoSpace;              // that a role is about
+  Items items;                           // that a role is about
   int32_t cause = -1;                    // of kUnknown, and of sizes that depend on rows
   std::vector<Size> dims;                // if has_rank
   std::vector<Size> ints;                // if has_ints: all elements in row-major order
@@ -77,7 +87,7 @@ Value UniformOf(std::vector<Size> dims);
 Value RowsOf(int32_t axis, const RowAxis& rows, std::vector<Size> dims);
 // Integers with that shape; uniform if all of them are.
 Value IntsOf(std::vector<Size> dims, std::vector<Size> ints, int32_t cause = -1);
-Value RoleOf(Role role, SpaceId space, std::vector<Size> dims);
+Value RoleOf(Role role, const Items& items, std::vector<Size> dims);
 
 // What is known of a tensor that is one or the other, the choice being the same in all runs.
 Value Join(const Value& a, const Value& b, int32_t cause);

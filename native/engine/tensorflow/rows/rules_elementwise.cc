@@ -85,10 +85,10 @@ Values Add(OpCall& call) {
 
 Values Subtract(OpCall& call) {
   const Value &a = call.in(0), &b = call.in(1);
-  if (a.role == Role::kEnds && b.role == Role::kStarts && a.space == b.space) {
-    Value lengths = RowsOf(0, {call.ParentOf(a.space)}, {Size::Const(0)});
+  if (a.role == Role::kEnds && b.role == Role::kStarts && a.items == b.items) {
+    Value lengths = RowsOf(0, {a.items.owner}, {Size::Const(0)});
     lengths.role = Role::kLengths;
-    lengths.space = a.space;
+    lengths.items = a.items;
     return {lengths};
   }
   if (a.kind == Kind::kRole || b.kind == Kind::kRole) return {call.Refuse("takes numbers or places of rows as values")};
@@ -113,8 +113,22 @@ Values Negate(OpCall& call) {
   return {IntsOf(x.dims, std::move(ints))};
 }
 
-Values IsEqual(OpCall& call) { return Arithmetic(call, EqualSizes); }
-Values IsUnequal(OpCall& call) { return Arithmetic(call, UnequalSizes); }
+namespace {
+// What does not fit may be one "unequal" for all.
+bool MayBeScalar(const OpCall& call) {
+  return !call.node().Bool("incompatible_shape_error", true) && !call.AllUniform();
+}
+}  // namespace
+
+Values IsEqual(OpCall& call) {
+  if (MayBeScalar(call)) return {call.Refuse("gives one answer for all rows if shapes do not fit")};
+  return Arithmetic(call, EqualSizes);
+}
+
+Values IsUnequal(OpCall& call) {
+  if (MayBeScalar(call)) return {call.Refuse("gives one answer for all rows if shapes do not fit")};
+  return Arithmetic(call, UnequalSizes);
+}
 
 Values Compare(OpCall& call) {
   if (!HasSizes(call)) {
@@ -144,7 +158,7 @@ Values CastType(OpCall& call) {
   Value value = Broadcast(call, call.inputs());
   if (is_size && x.role == Role::kLengths) {
     value.role = x.role;
-    value.space = x.space;
+    value.items = x.items;
   }
   return {std::move(value)};
 }
@@ -207,10 +221,14 @@ Values Constant(OpCall& call) {
   if (!constant) return {UniformValue()};
   std::vector<Size> dims;
   for (const int64_t dim : constant->shape) dims.push_back(Size::Const(dim));
-  if (!constant->has_values || dims.size() > 2) return {UniformOf(std::move(dims))};
-  std::vector<Size> ints;
-  for (const int64_t value : constant->values) ints.push_back(Size::Const(value));
-  return {IntsOf(std::move(dims), std::move(ints))};
+  Value value = UniformOf(std::move(dims));
+  if (constant->has_values && value.rank() <= 2) {
+    std::vector<Size> ints;
+    for (const int64_t each : constant->values) ints.push_back(Size::Const(each));
+    value = IntsOf(value.dims, std::move(ints));
+  }
+  value.is_zero = constant->is_zero;
+  return {std::move(value)};
 }
 
 // A variable's handle, or the variable of TF1, which is its own value. Shapes are those that the graph declares:

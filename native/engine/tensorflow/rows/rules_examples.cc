@@ -19,13 +19,13 @@ class Parsing {
   }
 
   void AddSparse(std::string_view indices, std::string_view items, std::string_view shapes, int64_t count) {
-    std::vector<SpaceId> spaces;
-    for (int64_t i = 0; i < count; i++) spaces.push_back(call_.NewSpace(rows_.space, false));
+    std::vector<Items> all;
+    for (int64_t i = 0; i < count; i++) all.push_back(call_.NewItems(rows_.space));
     call_.NameOutputs(indices, values_.size());
-    for (const SpaceId space : spaces)
-      values_.push_back(RoleOf(Role::kIndices, space, {Size::Extent(space), Size::Const(2)}));
+    for (const Items& each : all)
+      values_.push_back(RoleOf(Role::kIndices, each, {Size::Extent(each.space), Size::Const(2)}));
     call_.NameOutputs(items, values_.size());
-    for (const SpaceId space : spaces) values_.push_back(RowsOf(0, {space}, {Size::Const(0)}));
+    for (const Items& each : all) values_.push_back(RowsOf(0, {each.space}, {Size::Const(0)}));
     call_.NameOutputs(shapes, values_.size());
     for (int64_t i = 0; i < count; i++)
       values_.push_back(IntsOf({Size::Const(2)}, {Size::Extent(rows_.space), Size::Tainted()}));
@@ -37,13 +37,13 @@ class Parsing {
   }
 
   void AddRagged(std::string_view items, std::string_view splits, size_t count) {
-    std::vector<SpaceId> spaces;
-    for (size_t i = 0; i < count; i++) spaces.push_back(call_.NewSpace(rows_.space, false));
+    std::vector<Items> all;
+    for (size_t i = 0; i < count; i++) all.push_back(call_.NewItems(rows_.space));
     call_.NameOutputs(items, values_.size());
-    for (const SpaceId space : spaces) values_.push_back(RowsOf(0, {space}, {Size::Const(0)}));
+    for (const Items& each : all) values_.push_back(RowsOf(0, {each.space}, {Size::Const(0)}));
     call_.NameOutputs(splits, values_.size());
-    for (const SpaceId space : spaces)
-      values_.push_back(RoleOf(Role::kSplits, space, {Size::Extent(rows_.space) + Size::Const(1)}));
+    for (const Items& each : all)
+      values_.push_back(RoleOf(Role::kSplits, each, {Size::Extent(rows_.space) + Size::Const(1)}));
   }
 
   Values Take() { return std::move(values_); }

@@ -19,14 +19,22 @@ std::vector<Size> Replace(std::span<const Size> dims, int32_t axis, std::span<co
 // distinct word for all places where it stands.
 Value GatherByRole(OpCall& call, const Value& params, const Value& places, int32_t axis) {
   const bool is_plain = params.IsRows() && params.axis == axis && params.rows.IsPlain();
-  if (places.role == Role::kOwners && is_plain && places.rank() == 1 &&
-      params.rows.space == call.ParentOf(places.space)) {
+  if (places.role == Role::kOwners && is_plain && places.rank() == 1 && params.rows.space == places.items.owner) {
     std::vector<Size> dims = params.dims;
-    return RowsOf(axis, {places.space}, std::move(dims));
+    return RowsOf(axis, {places.items.space}, std::move(dims));
   }
-  if (places.role == Role::kUnique && is_plain && params.rows.space == places.space)
+  // Some items of a list: which of them they are, or their owners, is known of them as of all.
+  const bool names_owners =
+      params.kind == Kind::kRole && (params.role == Role::kIndices || params.role == Role::kOwners);
+  if (places.role == Role::kOwners && places.rank() == 1 && axis == 0 && names_owners &&
+      params.items.space == places.items.owner) {
+    std::vector<Size> dims = params.dims;
+    dims[0] = places.dims[0];
+    return RoleOf(params.role, {places.items.space, params.items.owner}, std::move(dims));
+  }
+  if (places.role == Role::kUnique && is_plain && params.rows.space == places.items.space)
     return RowsOf(axis, {places.rows.space}, params.dims);
-  if (places.role == Role::kNumbers && is_plain && params.rows.space == places.space) return params;
+  if (places.role == Role::kNumbers && is_plain && params.rows.space == places.items.space) return params;
   return call.Refuse("takes rows by numbers or places of others");
 }
 
@@ -78,6 +86,21 @@ Values GatherFrom(OpCall& call, const Value& params, int64_t axis, int64_t batch
   return {GatherAlong(call, params, places, axis, batch)};
 }
 
+// What a list is filled up with is no class, and becomes zeros.
+Value OneHotPadded(OpCall& call) {
+  const Value &x = call.in(0), &depth = call.in(1);
+  const bool fits = call.node().Int("axis", -1) == -1 && x.rank() == 2 && x.element->HasConstants() &&
+                    x.element->ints[0].value() < 0 && call.in(3).is_zero && depth.has_ints && depth.ints.size() == 1 &&
+                    depth.ints[0].IsNonNegative();
+  if (!fits) return UnknownValue(x.cause);
+  Value value = x;
+  value.dims.push_back(depth.ints[0]);
+  Value zero = UniformOf({});
+  zero.is_zero = true;
+  value.element = std::make_shared<Value>(std::move(zero));
+  return value;
+}
+
 }  // namespace
 
 Values Gather(OpCall& call) { return GatherFrom(call, call.in(0), 0, 0); }
@@ -105,12 +128,12 @@ Values GatherNd(OpCall& call) {
   if (places.kind == Kind::kRole) {
     // What Where says of rows, taken from the rows: their elements in a flat list.
     const bool fits = places.role == Role::kIndices && params.IsRows() && params.axis == 0 && params.rows.IsPlain() &&
-                      call.ParentOf(places.space) == params.rows.space && places.dims[1].IsConst() &&
+                      places.items.owner == params.rows.space && places.dims[1].IsConst() &&
                       places.dims[1].value() >= 1 && places.dims[1].value() <= params.rank();
     if (!fits) return {call.Refuse("takes elements by numbers or places of other rows")};
     std::vector<Size> dims(params.dims.begin() + places.dims[1].value(), params.dims.end());
     dims.insert(dims.begin(), Size::Const(0));
-    return {RowsOf(0, {places.space}, std::move(dims))};
+    return {RowsOf(0, {places.items.space}, std::move(dims))};
   }
   if (params.IsUniform() && places.IsUniform()) return {UniformValue()};
   if (!params.IsUniform()) return {call.Refuse("takes rows by their place")};
@@ -139,6 +162,7 @@ Values LookUp(OpCall& call) {
 Values OneHot(OpCall& call) {
   const Value& x = call.in(0);
   if (!call.UniformFrom(1)) return {call.Refuse("takes a depth or a value that depends on rows")};
+  if (x.role == Role::kPadded && x.kind == Kind::kRole) return {OneHotPadded(call)};
   if (!x.has_rank) return {UniformValue()};
   const int64_t given = call.node().Int("axis", -1);
   const auto axis = given == -1 ? x.rank() : OpCall::Axis(given, x.rank() + 1);
@@ -157,8 +181,8 @@ Values Where(OpCall& call) {
   if (x.IsUniform()) return {x.has_rank ? UniformOf({Size::Uniform(), Size::Const(x.rank())}) : UniformValue()};
   if (x.axis != 0 || !x.rows.IsPlain())
     return {call.Refuse("lists places along other axes before those along the batch axis")};
-  const SpaceId items = call.NewSpace(x.rows.space, false);
-  return {RoleOf(Role::kIndices, items, {Size::Extent(items), Size::Const(x.rank())})};
+  const Items items = call.NewItems(x.rows.space);
+  return {RoleOf(Role::kIndices, items, {Size::Extent(items.space), Size::Const(x.rank())})};
 }
 
 // The distinct values, in an order that depends on all rows; as good as a table of them for whoever takes each place's
@@ -171,10 +195,10 @@ Values Unique(OpCall& call) {
   const int64_t type = call.node().Type("T");
   const bool is_exact = type == kInt32 || type == kInt64 || type == kString;
   if (!is_exact || x.rank() != 1 || !x.rows.IsPlain()) return {call.Refuse("compares rows with each other")};
-  const SpaceId distinct = call.NewSpace(kNoSpace, true);
+  const Items distinct = call.NewItems(kNoSpace);
   Value places = RoleOf(Role::kUnique, distinct, {x.dims[0]});
   places.rows = x.rows;
-  return {RowsOf(0, {distinct}, {Size::Const(0)}), places};
+  return {RowsOf(0, {distinct.space}, {Size::Const(0)}), places};
 }
 
 }  // namespace tensorgate::rows

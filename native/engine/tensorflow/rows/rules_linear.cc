@@ -157,7 +157,9 @@ Values BatchMatMul(OpCall& call) {
 
 Values Einsum(OpCall& call) {
   const auto equation = ReadEquation(call.node().Text("equation", ""));
-  if (!equation || equation->inputs.size() != call.count()) return {call.Refuse("has an equation that cannot be read")};
+  constexpr size_t kMostOperands = 16;
+  if (!equation || equation->inputs.size() != call.count() || call.count() > kMostOperands)
+    return {call.Refuse("has an equation that cannot be read")};
   std::vector<std::vector<int32_t>> labels;
   std::vector<std::pair<int32_t, Size>> dims;
   std::optional<int32_t> row_label;

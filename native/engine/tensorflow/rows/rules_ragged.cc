@@ -10,30 +10,32 @@ constexpr char kOthers[] = "combines what belongs to different rows";
 constexpr char kLongest[] = "fills up to the longest row of the batch";
 
 // A plain vector, or what has one as its first axis: one thing for each item of a space.
-bool IsListOf(const Value& x, SpaceId space) {
-  return x.IsRows() && x.axis == 0 && x.rows.IsPlain() && x.rows.space == space;
+bool IsListOf(const Value& x, const Items& items) {
+  return x.IsRows() && x.axis == 0 && x.rows.IsPlain() && x.rows.space == items.space;
 }
 bool IsVectorOfRows(const Value& x) { return x.IsRows() && x.rank() == 1 && x.rows.IsPlain(); }
 
-// [parents, …]: one thing for each row.
-Value PerParent(OpCall& call, SpaceId items, std::vector<Size> inner) {
+// [owners, …]: one thing for each row.
+Value PerOwner(const Items& items, std::vector<Size> inner) {
   inner.insert(inner.begin(), Size::Const(0));
-  return RowsOf(0, {call.ParentOf(items)}, std::move(inner));
+  return RowsOf(0, {items.owner}, std::move(inner));
 }
 
-Value ItemsOf(SpaceId items) { return RowsOf(0, {items}, {Size::Const(0)}); }
-Value IndicesOf(SpaceId items) { return RoleOf(Role::kIndices, items, {Size::Extent(items), Size::Const(2)}); }
-Value SplitsOf(OpCall& call, SpaceId items) {
-  return RoleOf(Role::kSplits, items, {Size::Extent(call.ParentOf(items)) + Size::Const(1)});
+Value ListOf(const Items& items) { return RowsOf(0, {items.space}, {Size::Const(0)}); }
+Value IndicesOf(const Items& items) {
+  return RoleOf(Role::kIndices, items, {Size::Extent(items.space), Size::Const(2)});
 }
-// [parents, the longest]
-Value SparseShapeOf(OpCall& call, SpaceId items) {
-  return IntsOf({Size::Const(2)}, {Size::Extent(call.ParentOf(items)), Size::Tainted()});
+Value SplitsOf(const Items& items) {
+  return RoleOf(Role::kSplits, items, {Size::Extent(items.owner) + Size::Const(1)});
+}
+// [owners, the longest]
+Value SparseShapeOf(const Items& items) {
+  return IntsOf({Size::Const(2)}, {Size::Extent(items.owner), Size::Tainted()});
 }
 
 // Whether the first of those sizes is the number of what a space's items belong to.
-bool BeginsWithParents(OpCall& call, const Value& shape, SpaceId items) {
-  return shape.has_ints && !shape.ints.empty() && shape.ints[0].IsJust(call.ParentOf(items));
+bool BeginsWithOwners(const Value& shape, const Items& items) {
+  return shape.has_ints && !shape.ints.empty() && shape.ints[0].IsJust(items.owner);
 }
 
 bool IsPairs(const Value& indices) {
@@ -60,16 +62,16 @@ Values StringSplit(OpCall& call) {
   const Value& x = call.in(0);
   if (call.AllUniform()) return {UniformValue()};
   if (!IsVectorOfRows(x) || !call.UniformFrom(1)) return {call.Refuse("splits what is no vector of rows")};
-  const SpaceId words = call.NewSpace(x.rows.space, false);
-  return {IndicesOf(words), ItemsOf(words), SparseShapeOf(call, words)};
+  const Items words = call.NewItems(x.rows.space);
+  return {IndicesOf(words), ListOf(words), SparseShapeOf(words)};
 }
 
 Values UnicodeDecode(OpCall& call) {
   const Value& x = call.in(0);
   if (call.AllUniform()) return {UniformValue()};
   if (!IsVectorOfRows(x)) return {call.Refuse("decodes what is no vector of rows")};
-  const SpaceId characters = call.NewSpace(x.rows.space, false);
-  return {SplitsOf(call, characters), ItemsOf(characters)};
+  const Items characters = call.NewItems(x.rows.space);
+  return {SplitsOf(characters), ListOf(characters)};
 }
 
 Values UnicodeDecodeWithOffsets(OpCall& call) {
@@ -81,9 +83,9 @@ Values UnicodeDecodeWithOffsets(OpCall& call) {
 Values StringNGrams(OpCall& call) {
   const Value &data = call.in(0), &splits = call.in(1);
   if (call.AllUniform()) return {UniformValue()};
-  if (splits.role != Role::kSplits || !IsListOf(data, splits.space) || data.rank() != 1) return {call.Refuse(kOthers)};
-  const SpaceId grams = call.NewSpace(call.ParentOf(splits.space), false);
-  return {ItemsOf(grams), SplitsOf(call, grams)};
+  if (splits.role != Role::kSplits || !IsListOf(data, splits.items) || data.rank() != 1) return {call.Refuse(kOthers)};
+  const Items grams = call.NewItems(splits.items.owner);
+  return {ListOf(grams), SplitsOf(grams)};
 }
 
 // All strings of a run must be of one length, or it fails: so the length is the same for all rows.
@@ -100,12 +102,12 @@ Values DenseBincount(OpCall& call) {
   const bool is_binary = call.node().Bool("binary_output", false);
   if (x.role == Role::kOwners && x.kind == Kind::kRole) {
     // How many items each row has.
-    const bool fits = count.has_ints && count.ints.size() == 1 && count.ints[0].IsJust(call.ParentOf(x.space)) &&
-                      !is_binary && weights.IsUniform() && FitsWeights(weights, x);
+    const bool fits = count.has_ints && count.ints.size() == 1 && count.ints[0].IsJust(x.items.owner) && !is_binary &&
+                      weights.IsUniform() && FitsWeights(weights, x);
     if (!fits) return {call.Refuse("counts numbers of rows")};
-    Value lengths = PerParent(call, x.space, {});
+    Value lengths = PerOwner(x.items, {});
     lengths.role = Role::kLengths;
-    lengths.space = x.space;
+    lengths.items = x.items;
     return {lengths};
   }
   if (call.AllUniform()) return {UniformValue()};
@@ -119,36 +121,36 @@ Values DenseBincount(OpCall& call) {
 Values RaggedBincount(OpCall& call) {
   const Value &splits = call.in(0), &x = call.in(1), &count = call.in(2), &weights = call.in(3);
   if (call.AllUniform()) return {UniformValue()};
-  const bool fits = splits.role == Role::kSplits && splits.kind == Kind::kRole && IsListOf(x, splits.space) &&
+  const bool fits = splits.role == Role::kSplits && splits.kind == Kind::kRole && IsListOf(x, splits.items) &&
                     x.rank() == 1 && count.IsUniform() && FitsWeights(weights, x);
   if (!fits) return {call.Refuse(kOthers)};
-  return {PerParent(call, splits.space, {CountAt(call, 2)})};
+  return {PerOwner(splits.items, {CountAt(call, 2)})};
 }
 
 Values SparseBincount(OpCall& call) {
   const Value &indices = call.in(0), &x = call.in(1), &shape = call.in(2), &count = call.in(3), &weights = call.in(4);
   if (call.AllUniform()) return {UniformValue()};
-  const bool fits = IsPairs(indices) && IsListOf(x, indices.space) && x.rank() == 1 && shape.ints.size() == 2 &&
-                    BeginsWithParents(call, shape, indices.space) && count.IsUniform() && FitsWeights(weights, x);
+  const bool fits = IsPairs(indices) && IsListOf(x, indices.items) && x.rank() == 1 && shape.ints.size() == 2 &&
+                    BeginsWithOwners(shape, indices.items) && count.IsUniform() && FitsWeights(weights, x);
   if (!fits) return {call.Refuse(kOthers)};
-  return {PerParent(call, indices.space, {CountAt(call, 3)})};
+  return {PerOwner(indices.items, {CountAt(call, 3)})};
 }
 
 namespace {
 
 // The space of what partition tensors describe, if they are one level of splits, or of owners with their number.
-std::optional<SpaceId> PartitionedBy(OpCall& call, size_t first) {
+std::optional<Items> PartitionedBy(OpCall& call, size_t first) {
   const std::vector<std::string_view> types = call.node().Texts("row_partition_types");
   if (types.size() + first != call.count()) return std::nullopt;
   if (types == std::vector<std::string_view>{"ROW_SPLITS"}) {
     const Value& splits = call.in(first);
-    return splits.kind == Kind::kRole && splits.role == Role::kSplits ? std::optional(splits.space) : std::nullopt;
+    return splits.kind == Kind::kRole && splits.role == Role::kSplits ? std::optional(splits.items) : std::nullopt;
   }
   if (types != std::vector<std::string_view>{"FIRST_DIM_SIZE", "VALUE_ROWIDS"}) return std::nullopt;
   const Value &count = call.in(first), &owners = call.in(first + 1);
   const bool fits = owners.kind == Kind::kRole && owners.role == Role::kOwners && count.ints.size() == 1 &&
-                    BeginsWithParents(call, count, owners.space);
-  return fits ? std::optional(owners.space) : std::nullopt;
+                    BeginsWithOwners(count, owners.items);
+  return fits ? std::optional(owners.items) : std::nullopt;
 }
 
 }  // namespace
@@ -159,7 +161,7 @@ Values RaggedToTensor(OpCall& call) {
   const auto items = PartitionedBy(call, 3);
   if (!items || !IsListOf(x, *items) || !otherwise.IsUniform()) return {call.Refuse(kOthers)};
   if (!shape.has_ints || static_cast<int32_t>(shape.ints.size()) != x.rank() + 1) return {call.Refuse(kLongest)};
-  const bool has_all_rows = shape.ints[0].IsConst(-1) || shape.ints[0].IsJust(call.ParentOf(*items));
+  const bool has_all_rows = shape.ints[0].IsConst(-1) || shape.ints[0].IsJust(items->owner);
   if (!has_all_rows) return {call.Refuse("cuts off rows beyond a number")};
   if (!shape.ints[1].IsNonNegative() || !shape.ints[1].IsUniform()) return {call.Refuse(kLongest)};
   std::vector<Size> inner{shape.ints[1]};
@@ -168,32 +170,39 @@ Values RaggedToTensor(OpCall& call) {
     if (!given.IsUniform()) return {call.Refuse(kLongest)};
     inner.push_back(given.IsConst(-1) ? x.dims[i] : given.IsNonNegative() ? given : Size::Uniform());
   }
-  return {PerParent(call, *items, std::move(inner))};
+  return {PerOwner(*items, std::move(inner))};
 }
 
 Values RaggedToSparse(OpCall& call) {
   const Value &splits = call.in(0), &x = call.in(1);
   if (call.AllUniform()) return {UniformValue()};
   const bool fits = call.count() == 2 && splits.kind == Kind::kRole && splits.role == Role::kSplits &&
-                    IsListOf(x, splits.space) && x.rank() == 1;
+                    IsListOf(x, splits.items) && x.rank() == 1;
   if (!fits) return {call.Refuse(kOthers)};
-  return {IndicesOf(splits.space), x, SparseShapeOf(call, splits.space)};
+  return {IndicesOf(splits.items), x, SparseShapeOf(splits.items)};
 }
 
 Values SparseToDense(OpCall& call) {
   const Value &indices = call.in(0), &shape = call.in(1), &x = call.in(2), &otherwise = call.in(3);
   if (call.AllUniform()) return {UniformValue()};
   const bool fits = indices.kind == Kind::kRole && indices.role == Role::kIndices &&
-                    BeginsWithParents(call, shape, indices.space) &&
+                    BeginsWithOwners(shape, indices.items) &&
                     indices.dims[1].IsConst(static_cast<int64_t>(shape.ints.size())) && otherwise.IsUniform() &&
-                    ((IsListOf(x, indices.space) && x.rank() == 1) || (x.IsUniform() && x.IsScalar()));
+                    ((IsListOf(x, indices.items) && x.rank() == 1) || (x.IsUniform() && x.IsScalar()));
   if (!fits) return {call.Refuse(kOthers)};
   std::vector<Size> inner(shape.ints.begin() + 1, shape.ints.end());
+  if (inner.size() == 1 && !inner[0].IsUniform() && otherwise.HasConstants() && otherwise.IsScalar()) {
+    // As long as the longest row: good for what takes no notice of the filling.
+    Value padded = RoleOf(Role::kPadded, indices.items, {Size::Extent(indices.items.owner), Size::Tainted()});
+    padded.element = std::make_shared<Value>(otherwise);
+    padded.cause = call.Cause(kLongest);
+    return {padded};
+  }
   for (Size& size : inner) {
     if (!size.IsUniform()) return {call.Refuse(kLongest)};
     if (!size.IsNonNegative()) size = Size::Uniform();
   }
-  return {PerParent(call, indices.space, std::move(inner))};
+  return {PerOwner(indices.items, std::move(inner))};
 }
 
 // Of two dimensions to two, where the number of rows stays: then the other one does, too.
@@ -201,7 +210,7 @@ Values SparseReshape(OpCall& call) {
   const Value &indices = call.in(0), &shape = call.in(1), &wanted = call.in(2);
   if (call.AllUniform()) return {UniformValue()};
   const bool fits = IsPairs(indices) && shape.ints.size() == 2 && wanted.ints.size() == 2 &&
-                    BeginsWithParents(call, shape, indices.space) && BeginsWithParents(call, wanted, indices.space);
+                    BeginsWithOwners(shape, indices.items) && BeginsWithOwners(wanted, indices.items);
   if (!fits) return {call.Refuse("reshapes so that rows are not known to stay apart")};
   return {indices, shape};
 }
@@ -210,32 +219,31 @@ Values SparseReshape(OpCall& call) {
 Values SparseFillEmptyRows(OpCall& call) {
   const Value &indices = call.in(0), &x = call.in(1), &shape = call.in(2), &otherwise = call.in(3);
   if (call.AllUniform()) return {UniformValue()};
-  const bool fits = IsPairs(indices) && IsListOf(x, indices.space) && x.rank() == 1 && shape.ints.size() == 2 &&
-                    BeginsWithParents(call, shape, indices.space) && otherwise.IsUniform();
+  const bool fits = IsPairs(indices) && IsListOf(x, indices.items) && x.rank() == 1 && shape.ints.size() == 2 &&
+                    BeginsWithOwners(shape, indices.items) && otherwise.IsUniform();
   if (!fits) return {call.Refuse(kOthers)};
-  const SpaceId filled = call.NewSpace(call.ParentOf(indices.space), true);
-  return {IndicesOf(filled), ItemsOf(filled), PerParent(call, filled, {}),
-          call.Refuse("tells places that depend on all rows")};
+  const Items filled = call.NewItemsForAll(indices.items.owner);
+  return {IndicesOf(filled), ListOf(filled), PerOwner(filled, {}), call.Refuse("tells places that depend on all rows")};
 }
 
 Values SparseMatMul(OpCall& call) {
   const Value &indices = call.in(0), &x = call.in(1), &shape = call.in(2), &matrix = call.in(3);
   if (call.AllUniform()) return {UniformValue()};
-  const bool fits = IsPairs(indices) && IsListOf(x, indices.space) && x.rank() == 1 && shape.ints.size() == 2 &&
-                    BeginsWithParents(call, shape, indices.space) && matrix.IsUniform() && matrix.has_rank &&
+  const bool fits = IsPairs(indices) && IsListOf(x, indices.items) && x.rank() == 1 && shape.ints.size() == 2 &&
+                    BeginsWithOwners(shape, indices.items) && matrix.IsUniform() && matrix.has_rank &&
                     matrix.rank() == 2 && !call.node().Bool("adjoint_a", false);
   if (!fits) return {call.Refuse(kOthers)};
-  return {PerParent(call, indices.space, {matrix.dims[call.node().Bool("adjoint_b", false) ? 0 : 1]})};
+  return {PerOwner(indices.items, {matrix.dims[call.node().Bool("adjoint_b", false) ? 0 : 1]})};
 }
 
 // Without a number of segments there are as many as the last item says, so each row must have one.
 Values SegmentReduce(OpCall& call) {
   const Value &x = call.in(0), &owners = call.in(1);
   if (call.AllUniform()) return {UniformValue()};
-  if (owners.kind != Kind::kRole || owners.role != Role::kOwners || !IsListOf(x, owners.space))
+  if (owners.kind != Kind::kRole || owners.role != Role::kOwners || !IsListOf(x, owners.items))
     return {call.Refuse(kOthers)};
-  if (!call.NoneIsEmpty(owners.space)) return {call.Refuse("has fewer results than rows if the last ones are empty")};
-  return {PerParent(call, owners.space, {x.dims.begin() + 1, x.dims.end()})};
+  if (!call.AllHaveSome(owners.items)) return {call.Refuse("has fewer results than rows if the last ones are empty")};
+  return {PerOwner(owners.items, {x.dims.begin() + 1, x.dims.end()})};
 }
 
 Values SparseSegmentReduce(OpCall& call) {
@@ -244,24 +252,24 @@ Values SparseSegmentReduce(OpCall& call) {
   if (owners.kind != Kind::kRole || owners.role != Role::kOwners || !x.has_rank || x.rank() < 1)
     return {call.Refuse(kOthers)};
   const bool by_distinct = places.kind == Kind::kRole && places.role == Role::kUnique &&
-                           places.rows.space == owners.space && IsListOf(x, places.space);
-  const bool by_value = x.IsUniform() && IsListOf(places, owners.space) && places.rank() == 1;
+                           places.rows.space == owners.items.space && IsListOf(x, places.items);
+  const bool by_value = x.IsUniform() && IsListOf(places, owners.items) && places.rank() == 1;
   if (!by_distinct && !by_value) return {call.Refuse(kOthers)};
   const bool is_numbered = call.count() > 3;
-  if (is_numbered && !BeginsWithParents(call, call.in(3), owners.space))
+  if (is_numbered && !BeginsWithOwners(call.in(3), owners.items))
     return {call.Refuse("has another number of results than rows")};
-  if (!is_numbered && !call.NoneIsEmpty(owners.space))
+  if (!is_numbered && !call.AllHaveSome(owners.items))
     return {call.Refuse("has fewer results than rows if the last ones are empty")};
-  return {PerParent(call, owners.space, {x.dims.begin() + 1, x.dims.end()})};
+  return {PerOwner(owners.items, {x.dims.begin() + 1, x.dims.end()})};
 }
 
 Values UnsortedSegmentReduce(OpCall& call) {
   const Value &x = call.in(0), &owners = call.in(1), &count = call.in(2);
   if (call.AllUniform()) return {UniformValue()};
-  const bool fits = owners.kind == Kind::kRole && owners.role == Role::kOwners && IsListOf(x, owners.space) &&
-                    BeginsWithParents(call, count, owners.space) && count.ints.size() == 1;
+  const bool fits = owners.kind == Kind::kRole && owners.role == Role::kOwners && IsListOf(x, owners.items) &&
+                    BeginsWithOwners(count, owners.items) && count.ints.size() == 1;
   if (!fits) return {call.Refuse(kOthers)};
-  return {PerParent(call, owners.space, {x.dims.begin() + 1, x.dims.end()})};
+  return {PerOwner(owners.items, {x.dims.begin() + 1, x.dims.end()})};
 }
 
 }  // namespace tensorgate::rows

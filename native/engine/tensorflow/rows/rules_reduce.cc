@@ -27,12 +27,28 @@ Value Reduced(OpCall& call, const Value& x, std::span<const int32_t> axes, bool 
   return value;
 }
 
+bool IsWhole(const Node& node) {
+  constexpr int64_t kInt32 = 3, kInt64 = 9;
+  const int64_t type = node.Type("T");
+  return node.op == "All" || node.op == "Any" ||
+         ((node.op == "Max" || node.op == "Min") && (type == kInt32 || type == kInt64));
+}
+
 }  // namespace
 
 Values Reduce(OpCall& call) {
   const Value& x = call.in(0);
   if (!call.UniformFrom(1)) return {call.Refuse("reduces over axes that depend on rows")};
   const bool keeps = call.node().Bool("keep_dims", false);
+  if (x.kind == Kind::kRole && x.role == Role::kPadded) {
+    // A sum takes no notice of zeros.
+    const auto axes = call.AxesAt(1, x.rank());
+    if (call.node().op != "Sum" || keeps || !axes || *axes != std::vector<int32_t>{1} || !x.element->is_zero)
+      return {UnknownValue(x.cause)};
+    std::vector<Size> dims = x.dims;
+    dims.erase(dims.begin() + 1);
+    return {RowsOf(0, {x.items.owner}, std::move(dims))};
+  }
   if (x.kind == Kind::kSizes || x.kind == Kind::kRole) {
     // Some number that depends on all rows, which an assertion may look at.
     const bool is_scalar = x.rank() <= 1 && !keeps;
@@ -44,7 +60,11 @@ Values Reduce(OpCall& call) {
   if (!x.has_rank) return {UniformValue()};
   const auto axes = call.AxesAt(1, x.rank());
   if (!axes) return {x.IsUniform() ? UniformValue() : call.Refuse("reduces over axes that are not known")};
-  return {Reduced(call, x, *axes, keeps)};
+  Value value = Reduced(call, x, *axes, keeps);
+  // A whole number that depends on all rows, of which something may be known later: that it is cut off at a limit.
+  if (value.kind == Kind::kUnknown && static_cast<int32_t>(axes->size()) == x.rank() && !keeps && IsWhole(call.node()))
+    return {IntsOf({}, {Size::Tainted()}, value.cause)};
+  return {std::move(value)};
 }
 
 Values Product(OpCall& call) {
@@ -80,7 +100,7 @@ Values Accumulate(OpCall& call) {
   const Value& x = call.in(0);
   if (x.role == Role::kLengths && call.ConstantAt(1) == 0) {
     if (call.node().Bool("exclusive", false) || call.node().Bool("reverse", false)) return {call.Refuse(kAcross)};
-    return {RoleOf(Role::kEnds, x.space, {x.dims[0]})};
+    return {RoleOf(Role::kEnds, x.items, {x.dims[0]})};
   }
   if (!call.UniformFrom(1)) return {call.Refuse("accumulates along an axis that depends on rows")};
   if (!x.has_rank) return {UniformValue()};

@@ -76,7 +76,7 @@ Values ReshapeRows(OpCall& call, std::vector<Size> shape, std::optional<int32_t>
   Value value = RowsOf(layout->axis, layout->rows, std::move(shape));
   if (x.role == Role::kLengths && value.rank() == 1 && layout->rows.IsPlain()) {
     value.role = x.role;
-    value.space = x.space;
+    value.items = x.items;
   }
   return {std::move(value)};
 }
@@ -96,6 +96,8 @@ Values ReshapeUniform(OpCall& call, std::vector<Size> shape, std::optional<int32
 Values ReshapeSizes(OpCall& call, std::vector<Size> shape, std::optional<int32_t> inferred) {
   const Value& x = call.in(0);
   if (x.kind == Kind::kRole) {
+    const bool is_column = x.role == Role::kIndices && x.dims[1].IsConst(1) && shape.size() == 1;
+    if (is_column && (inferred || shape[0] == x.dims[0])) return {RoleOf(Role::kOwners, x.items, {x.dims[0]})};
     const bool same = shape.size() == 1 && x.rank() == 1 && (inferred || shape[0] == x.dims[0]);
     return {same ? x : call.Refuse("reshapes numbers or places of rows")};
   }
@@ -190,7 +192,7 @@ Values Squeeze(OpCall& call) {
   if (x.kind == Kind::kRole) {
     const bool is_column =
         x.role == Role::kIndices && x.rank() == 2 && x.dims[1].IsConst(1) && axes == std::vector<int32_t>{1};
-    return {is_column ? RoleOf(Role::kOwners, x.space, {x.dims[0]})
+    return {is_column ? RoleOf(Role::kOwners, x.items, {x.dims[0]})
                       : call.Refuse("reshapes numbers or places of rows")};
   }
   return {Without(x, axes)};
@@ -206,7 +208,7 @@ Values ExpandDims(OpCall& call) {
                                                : call.Refuse("adds an axis at a place that is not known")};
   Value value = x;
   value.role = Role::kNone;
-  value.space = kNoSpace;
+  value.items = {};
   value.dims.insert(value.dims.begin() + *axis, Size::Const(1));
   if (x.IsRows() && *axis <= x.axis) value.axis++;
   if (value.rank() > 2) {
@@ -225,7 +227,7 @@ Values Transpose(OpCall& call) {
     return {call.AllUniform() ? UniformValue() : call.Refuse("swaps axes in an order that is not known")};
   Value value = x.IsRows() ? x : UniformOf(x.dims);
   value.role = Role::kNone;
-  value.space = kNoSpace;
+  value.items = {};
   std::vector<bool> seen(x.rank());
   for (int32_t i = 0; i < x.rank(); i++) {
     const auto from = OpCall::Axis((*permutation)[i], x.rank());
@@ -281,7 +283,7 @@ Values Range(OpCall& call) {
   const bool counts = call.ConstantAt(0) == 0 && call.ConstantAt(2) == 1 && limit.has_ints && limit.ints.size() == 1;
   if (counts && limit.ints[0].IsMonomial() && limit.ints[0].extent() != kNoSpace) {
     const SpaceId space = limit.ints[0].extent();
-    if (limit.ints[0].IsJust(space)) return {RoleOf(Role::kNumbers, space, {limit.ints[0]})};
+    if (limit.ints[0].IsJust(space)) return {RoleOf(Role::kNumbers, {space, space}, {limit.ints[0]})};
   }
   if (!call.AllUniform()) return {call.Refuse("counts rows, or up to what depends on all rows")};
   if (counts && limit.ints[0].IsNonNegative()) return {UniformOf({limit.ints[0]})};
@@ -332,7 +334,7 @@ Values BroadcastTo(OpCall& call) {
     Value value = RowsOf(shift + x.axis, x.rows, std::move(dims));
     if (x.role == Role::kLengths && value.rank() == 1) {
       value.role = x.role;
-      value.space = x.space;
+      value.items = x.items;
     }
     return {std::move(value)};
   }

@@ -161,12 +161,12 @@ Value SliceRole(OpCall& call, const SliceMasks& masks) {
   if (count != end->size() || count != stride->size()) return refused;
   if (x.role == Role::kIndices && count == 2 && HasBit(masks.begin, 0) && HasBit(masks.end, 0) && masks.shrink == 2 &&
       (*begin)[1] == 0 && !HasBit(masks.begin, 1))
-    return RoleOf(Role::kOwners, x.space, {x.dims[0]});
+    return RoleOf(Role::kOwners, x.items, {x.dims[0]});
   if (x.role == Role::kSplits && count == 1 && masks.shrink == 0) {
     const bool from_start = HasBit(masks.begin, 0) || (*begin)[0] == 0, to_end = HasBit(masks.end, 0);
-    const Size parents = Size::Extent(call.ParentOf(x.space));
-    if (!HasBit(masks.begin, 0) && (*begin)[0] == 1 && to_end) return RoleOf(Role::kEnds, x.space, {parents});
-    if (from_start && !to_end && (*end)[0] == -1) return RoleOf(Role::kStarts, x.space, {parents});
+    const Size parents = Size::Extent(x.items.owner);
+    if (!HasBit(masks.begin, 0) && (*begin)[0] == 1 && to_end) return RoleOf(Role::kEnds, x.items, {parents});
+    if (from_start && !to_end && (*end)[0] == -1) return RoleOf(Role::kStarts, x.items, {parents});
   }
   return refused;
 }
@@ -225,7 +225,7 @@ bool IsZeroBeforeEnds(std::span<const Value* const> pieces) {
 
 Value Join(OpCall& call, std::span<const Value* const> pieces, std::optional<int64_t> axis) {
   if (axis == 0 && IsZeroBeforeEnds(pieces))
-    return RoleOf(Role::kSplits, pieces[1]->space, {Size::Extent(call.ParentOf(pieces[1]->space)) + Size::Const(1)});
+    return RoleOf(Role::kSplits, pieces[1]->items, {Size::Extent(pieces[1]->items.owner) + Size::Const(1)});
   const auto is_role = [](const Value* piece) { return piece->kind == Kind::kRole; };
   if (std::any_of(pieces.begin(), pieces.end(), is_role)) return call.Refuse("joins numbers or places of rows");
   const auto has_ints = [](const Value* piece) { return piece->has_ints; };
