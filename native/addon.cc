@@ -133,6 +133,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["releaseSession"] = Napi::Function::New(env, ReleaseSession);
   exports["prepareSignature"] = Napi::Function::New(env, PrepareSignature);
   exports["removeSignature"] = Napi::Function::New(env, RemoveSignature);
+  exports["sharesRuns"] = Napi::Function::New(env, SharesRuns);
+  exports["stopSharing"] = Napi::Function::New(env, StopSharing);
 
   exports["nameSession"] = Napi::Function::New(env, NameSession);
   exports["unnameSession"] = Napi::Function::New(env, UnnameSession);

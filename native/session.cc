@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "engine/tensorflow/op_registry.h"
 #include "meta_graph.h"
 
 namespace tensorgate {
@@ -101,6 +102,8 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
   // What another server runs is never as quick as the event loop must be.
   if (options.target.empty()) session->steady_signatures_ = FindSteadySignatures(whole);
   session->row_proofs_ = ProveRows(whole);
+  session->lasting_effects_ =
+      FindLastingEffects(whole, [&session](std::string_view op) { return RegisteredOp(session->graph_, op); });
   return session;
 }
 

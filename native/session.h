@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/tensorflow/lasting_effects.h"
 #include "engine/tensorflow/rows/row_proof.h"
 #include "placed_copy.h"
 #include "quick_runs.h"
@@ -68,6 +69,7 @@ class Session {
   const std::vector<std::string>& steady_signatures() const { return steady_signatures_; }
   // Whether rows of each signature are independent; empty for TensorFlow Lite, whose models are not looked at.
   const std::vector<RowProof>& row_proofs() const { return row_proofs_; }
+  const std::vector<LastingEffect>& lasting_effects() const { return lasting_effects_; }
 
   // The graph's tensor of that name (`op:0`; no `:index` means `:0`). The role matters for TensorFlow Lite alone.
   std::optional<GraphTensor> Find(std::string_view tensor_name, TensorRole role) const;
@@ -85,6 +87,7 @@ class Session {
   std::string meta_graph_;
   std::vector<std::string> steady_signatures_;
   std::vector<RowProof> row_proofs_;
+  std::vector<LastingEffect> lasting_effects_;
   bool interruptible_ = false;
   std::atomic<bool> has_batchable_{false};
   std::atomic<bool> is_steady_for_json_{true};

@@ -32,6 +32,19 @@ Napi::Array Proofs(Napi::Env env, const std::vector<RowProof>& proofs) {
   return list;
 }
 
+// [{ signature, op, node }, …]
+Napi::Array Effects(Napi::Env env, const std::vector<LastingEffect>& effects) {
+  auto list = Napi::Array::New(env, effects.size());
+  for (uint32_t i = 0; i < effects.size(); i++) {
+    Napi::Object row = Napi::Object::New(env);
+    row["signature"] = effects[i].signature;
+    row["op"] = effects[i].op;
+    row["node"] = effects[i].node;
+    list[i] = row;
+  }
+  return list;
+}
+
 // [{ name, dtype, shape }, …]
 Napi::Array TfliteTensors(Napi::Env env, const std::vector<TfliteTensorInfo>& tensors) {
   auto list = Napi::Array::New(env, tensors.size());
@@ -80,6 +93,7 @@ Napi::Object Describe(Napi::Env env, const Session& session, bool has_v1_control
   result["metaGraph"] = Napi::Buffer<char>::Copy(env, meta_graph.data(), meta_graph.size());
   result["steadySignatures"] = Names(env, session.steady_signatures());
   result["rowProofs"] = Proofs(env, session.row_proofs());
+  result["lastingEffects"] = Effects(env, session.lasting_effects());
   result["hasV1ControlFlow"] = has_v1_control_flow;
   if (const TfliteModel* model = session.tflite()) result["tflite"] = DescribeTflite(env, *model);
   return result;
@@ -213,5 +227,14 @@ Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {
 }
 
 void RemoveSignature(const Napi::CallbackInfo& info) { SignatureTable::Get().Remove(info[0].ToNumber()); }
+
+Napi::Value SharesRuns(const Napi::CallbackInfo& info) {
+  const auto signature = SignatureTable::Get().Find(info[0].ToNumber());
+  return Napi::Boolean::New(info.Env(), signature && signature->batchable());
+}
+
+void StopSharing(const Napi::CallbackInfo& info) {
+  if (const auto signature = SignatureTable::Get().Find(info[0].ToNumber())) signature->MarkUnbatchable();
+}
 
 }  // namespace tensorgate

@@ -8,7 +8,7 @@ namespace tensorgate {
 // listDevices(config) -> [{ name, memoryBytes }, …]
 Napi::Value ListDevices(const Napi::CallbackInfo& info);
 // loadSession({ directory, tags, config, …, device, target }) -> Promise<{ id, metaGraph, steadySignatures,
-// rowProofs, hasV1ControlFlow }>
+// rowProofs, lastingEffects, hasV1ControlFlow }>
 Napi::Value LoadSession(const Napi::CallbackInfo& info);
 // proveRows(metaGraphDef) -> [{ signature, proven, reason }, …]
 Napi::Value ProveRowsOf(const Napi::CallbackInfo& info);
@@ -18,5 +18,9 @@ Napi::Value ReleaseSession(const Napi::CallbackInfo& info);
 Napi::Value PrepareSignature(const Napi::CallbackInfo& info);
 // removeSignature(id)
 void RemoveSignature(const Napi::CallbackInfo& info);
+// sharesRuns(id) -> boolean
+Napi::Value SharesRuns(const Napi::CallbackInfo& info);
+// stopSharing(id)
+void StopSharing(const Napi::CallbackInfo& info);
 
 }  // namespace tensorgate

@@ -19,6 +19,7 @@ namespace tensorgate {
   X(TF_NewSessionOptions) X(TF_DeleteSessionOptions) X(TF_SetConfig) X(TF_SetTarget)                         \
   X(TF_NewGraph) X(TF_DeleteGraph) X(TF_GraphNextOperation) X(TF_GraphOperationByName)                       \
   X(TF_GraphNumFunctions) X(TF_GraphGetFunctions) X(TF_FunctionToFunctionDef) X(TF_DeleteFunction)           \
+  X(TF_GraphGetOpDef)                                                                                        \
   X(TF_OperationOpType) X(TF_OperationNumOutputs) X(TF_OperationOutputType)                                  \
   X(TF_LoadLibrary) X(TF_DeleteLibraryHandle)                                                                \
   X(TF_NewSession) X(TF_SessionListDevices) X(TF_DeleteDeviceList) X(TF_DeviceListCount)                     \

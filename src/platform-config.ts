@@ -81,7 +81,7 @@ function flagsOf(config: SessionBundleConfig): Partial<Flags> {
   const { flags: defaults } = parseFlags([]);
   const threads = config.session_config;
   return {
-    enableBatching: config.batching_parameters !== undefined,
+    enableBatching: config.batching_parameters === undefined ? 'false' : 'true',
     batchingParametersFile: '',
     enablePerModelBatchingParameters:
       config.batching_parameters !== undefined && config.enable_per_model_batching_params,

@@ -198,7 +198,8 @@ export class Server {
     });
     metrics.process.watchEventLoop();
     const parameters = this.#options.configFiles?.batching;
-    if (this.#options.flags.enableBatching) metrics.requests.observeBatching(parameters && threadPoolName(parameters));
+    if (this.#options.flags.enableBatching !== 'false')
+      metrics.requests.observeBatching(parameters && threadPoolName(parameters));
   }
 
   /** The first session sets devices and threads up for all: this one, which must not differ from those of models. */

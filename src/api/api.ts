@@ -2,7 +2,7 @@
  * What the doors may ask of the server: one method per call of TF Serving's API, without any protocol in it. server.ts
  * makes the one object of this type; unit tests of the doors make their own.
  */
-import type { Manager } from '../core/manager.js';
+import type { ServableHandle, ServableRequest } from '../core/servable-handle.js';
 import type { ServableId } from '../core/servable-id.js';
 import type { ServableState } from '../core/servable-state.js';
 import type { ModelServerConfig } from '../gen/messages.js';
@@ -45,8 +45,13 @@ export interface ApiOptions {
   readonly checkMethodNames: boolean;
 }
 
+/** What the methods that run a model need of it. */
+export type RunnableModel = Pick<SavedModel, 'declared' | 'signature' | 'predict' | 'countRefused'>;
+
 /** What hands out versions to run: the Manager, or for a warm-up whoever has the version that is not available yet. */
-export type Claims = Pick<Manager<SavedModel>, 'acquire'>;
+export interface Claims {
+  acquire(request: ServableRequest): ServableHandle<RunnableModel>;
+}
 
 /** The methods that run a model. */
 export type InferenceApi = Pick<Api, 'predict' | 'classify' | 'regress' | 'multiInference'>;
@@ -101,7 +106,7 @@ export interface Api {
     metricNames: readonly string[],
   ): Promise<readonly MetricIncrease[]>;
 
-  /** The configuration in force, for JSON. */
+  /** The configuration in force and what is loaded, for JSON. */
   effectiveConfig(): object;
 
   /** All models that were ever configured, with the states of all their versions. */

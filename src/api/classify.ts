@@ -1,10 +1,9 @@
 import { invalidArgument } from '../errors.js';
 import { metrics, type RequestSource } from '../metrics/metrics.js';
-import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';
 import type { Answerer, Classification, ExampleRequest, Regression } from '../tensor/inference.js';
 import { OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor/predict-request.js';
-import type { ApiOptions, Claims } from './api.js';
+import type { ApiOptions, Claims, RunnableModel } from './api.js';
 import { exampleTensor } from './example-tensor.js';
 import { readClassification, readRegression } from './inference-results.js';
 import { acquireCounted, prepareCounted } from './predict.js';
@@ -74,7 +73,7 @@ async function runOnExamples<R>(
   }
 }
 
-function signatureOf(model: SavedModel, name: string): SignatureInfo {
+function signatureOf(model: RunnableModel, name: string): SignatureInfo {
   const wanted = name || DEFAULT_SIGNATURE;
   const signature = model.signature(wanted);
   if (signature === undefined) throw invalidArgument(`No signature was found with the name: ${wanted}`);

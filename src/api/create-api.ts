@@ -4,6 +4,7 @@ import { type DoorLabel, requestSource } from '../metrics/metrics.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import type { Api, ApiOptions, Claims, InferenceApi } from './api.js';
 import { classify, regress } from './classify.js';
+import { loadedModels } from './loaded-models.js';
 import { modelMetadata } from './model-metadata.js';
 import { modelStatistics } from './model-statistics.js';
 import { models } from './models.js';
@@ -32,7 +33,8 @@ export function createApi({ manager, reloading, ready, options, describeDevices 
     reloadConfig: (config, metricNames) => reloadConfig(reloading, config, metricNames),
     effectiveConfig: () => {
       const { state } = reloading.configurator;
-      return { ...describeConfig(state), ...describeDevices?.(state.models.map(({ name }) => name)) };
+      const devices = describeDevices?.(state.models.map(({ name }) => name));
+      return { ...describeConfig(state), ...devices, loaded_models: loadedModels(manager) };
     },
     models: () => models(manager),
     ready,

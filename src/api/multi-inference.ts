@@ -1,6 +1,5 @@
 import { Code, invalidArgument, ServingError } from '../errors.js';
 import { metrics, type RequestSource } from '../metrics/metrics.js';
-import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';
 import {
   CLASSIFY_METHOD,
@@ -10,7 +9,7 @@ import {
   REGRESS_METHOD,
 } from '../tensor/inference.js';
 import { type ModelSpec, OutputFormat, type Outputs, type TensorPredictRequest } from '../tensor/predict-request.js';
-import type { ApiOptions, Claims } from './api.js';
+import type { ApiOptions, Claims, RunnableModel } from './api.js';
 import { exampleTensor } from './example-tensor.js';
 import { readClassification, readRegression } from './inference-results.js';
 import { acquireCounted, prepareCounted } from './predict.js';
@@ -77,7 +76,7 @@ interface PreparedTask {
 }
 
 /** Checks the tasks one after the other, with the texts of TensorFlow Serving's multi_inference.cc. */
-function prepareTasks(tasks: readonly InferenceTask[], model: SavedModel, options: ApiOptions): PreparedTask[] {
+function prepareTasks(tasks: readonly InferenceTask[], model: RunnableModel, options: ApiOptions): PreparedTask[] {
   const prepared: PreparedTask[] = [];
   for (const task of tasks) {
     checkName(task, tasks[0] as InferenceTask);

@@ -2,11 +2,10 @@ import type { ServableHandle } from '../core/servable-handle.js';
 import { Code, ServingError } from '../errors.js';
 import { readStringMember } from '../formats/json-reader.js';
 import { countRefused, type RequestSource } from '../metrics/metrics.js';
-import type { SavedModel } from '../servables/saved-model.js';
 import { DEFAULT_SIGNATURE } from '../servables/signature-info.js';
 import { CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
 import type { EncodeOutputs, ModelSpec, PredictRequest } from '../tensor/predict-request.js';
-import type { ApiOptions, Claims } from './api.js';
+import type { ApiOptions, Claims, RunnableModel } from './api.js';
 
 /** Api.predict: runs the request on the version it names, which stays loaded until the answer is made. */
 export async function predict<T>(
@@ -26,7 +25,7 @@ export async function predict<T>(
 }
 
 /** Manager.acquire; counts a request that it refuses. The others are for the servable to count. */
-export function acquireCounted(manager: Claims, spec: ModelSpec, source: RequestSource): ServableHandle<SavedModel> {
+export function acquireCounted(manager: Claims, spec: ModelSpec, source: RequestSource): ServableHandle<RunnableModel> {
   try {
     return manager.acquire(spec);
   } catch (error) {
@@ -35,7 +34,7 @@ export function acquireCounted(manager: Claims, spec: ModelSpec, source: Request
 }
 
 /** Runs what is to be done before SavedModel.predict(), and counts the request if that throws. */
-export function prepareCounted<T>(model: SavedModel, source: RequestSource, prepare: () => T): T {
+export function prepareCounted<T>(model: RunnableModel, source: RequestSource, prepare: () => T): T {
   try {
     return prepare();
   } catch (error) {
@@ -51,7 +50,7 @@ const PREDICTABLE: readonly string[] = [PREDICT_METHOD, CLASSIFY_METHOD, REGRESS
  * signature's method is one that Predict may run, and counts the request. Of a JSON body the name is only read if the model
  * has other ones.
  */
-function checkMethodName(model: SavedModel, request: PredictRequest, source: RequestSource): void {
+function checkMethodName(model: RunnableModel, request: PredictRequest, source: RequestSource): void {
   if (model.declared.every(({ isInternal, methodName }) => isInternal || PREDICTABLE.includes(methodName))) return;
   const name = request.kind === 'json' ? readStringMember(request.body, 'signature_name') : request.signatureName;
   const methodName = model.signature(name || DEFAULT_SIGNATURE)?.methodName;

@@ -33,7 +33,7 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     applies: ({ batchingParametersFile, enableBatching }, given) =>
-      batchingParametersFile !== '' && !(enableBatching && given.has('enable_batching')),
+      batchingParametersFile !== '' && (enableBatching === 'false' || !given.has('enable_batching')),
     error: () =>
       invalidArgument('--batching_parameters_file is set without --enable_batching. Add --enable_batching=true.'),
   },

@@ -50,6 +50,10 @@ interface ChoiceFlag extends FlagBase {
   readonly type: 'choice';
   readonly default: string;
   readonly choices: readonly string[];
+  /** What the flag means where it stands without a value; undefined: it must have one. */
+  readonly bare?: string;
+  /** Other ways to write the choices. */
+  readonly aliases?: Readonly<Record<string, string>>;
 }
 
 export type Flag = IntFlag | FloatFlag | BoolFlag | StringFlag | ChoiceFlag;
@@ -103,7 +107,7 @@ export const FLAGS = [
   { name: 'num_request_iterations_for_warmup', group: 'Model', ...INT32, unit: 'times', default: 0,
     help: 'How often each warm-up record is replayed; 0 or less is once.' },
   { name: 'synthetic_warmup', group: 'Model', type: 'bool', default: true,
-    help: 'Where a version has no such file, run each of its signatures with ones, for ten seconds at the most.' },
+    help: 'Where a version has no such file, run each of its signatures that keeps no state with ones, for ten seconds at the most.' },
   { name: 'enable_signature_method_name_check', group: 'Model', type: 'bool', default: false,
     help: "Predict, Classify, Regress and MultiInference insist on the signature's method name." },
   { name: 'remove_unused_fields_from_bundle_metagraph', group: 'Model', type: 'bool', default: true,
@@ -177,12 +181,13 @@ export const FLAGS = [
     help: 'Take the memory of GPUs as it is needed; false: all that is allowed at the start. Not asked where a file has gpu_options.' },
   { name: 'session_target', group: 'Execution', type: 'string', unit: 'grpc://HOST:PORT', default: '',
     help: 'TensorFlow server that runs the graphs, for models placed on a cluster. Empty: they run in this process.' },
-  { name: 'enable_batching', group: 'Execution', type: 'bool', default: true,
-    help: 'Requests that wait for a worker share a run, where inputs and outputs are declared as rows. Nothing waits to be joined.' },
+  { name: 'enable_batching', group: 'Execution', type: 'choice', choices: ['auto', 'true', 'false'], default: 'auto',
+    bare: 'true', aliases: { 1: 'true', 0: 'false' },
+    help: 'Requests that wait for a worker share a run: where the graph proves that rows are independent, wherever the declared shapes allow it (also bare --enable_batching), or never. Nothing waits to be joined.' },
   { name: 'batching_parameters_file', group: 'Execution', ...FILE,
     help: 'BatchingParameters (text proto), which rule how requests share runs; needs --enable_batching to be given.' },
   { name: 'enable_per_model_batching_parameters', group: 'Execution', type: 'bool', default: false,
-    help: "Take the settings of batching from each version folder's batching_params.pbtxt; without one it is not batched." },
+    help: "Take the settings of batching from each version folder's batching_params.pbtxt; without one only what is proven is batched, and nothing with --enable_batching=true." },
   { name: 'max_queued_requests_per_model', group: 'Execution', type: 'int', unit: 'requests', min: 0, max: MAX_INT32,
     default: 10_000, help: 'Requests of a model that may wait for a worker; further ones fail with RESOURCE_EXHAUSTED. 0 is any number.' },
   { name: 'max_queue_wait_in_ms', group: 'Execution', type: 'int', unit: 'milliseconds', min: 0, max: MAX_INT32,
@@ -319,11 +324,27 @@ function parseArgument(
   if (flag === undefined) return undefined;
   if (inline !== undefined) return { flag, text: inline, taken: 1 };
   const next = args[index + 1];
-  if (flag.type === 'bool') {
-    return next !== undefined && BOOLEANS.has(next) ? { flag, text: next, taken: 2 } : { flag, text: 'true', taken: 1 };
+  const bare = bareValue(flag);
+  if (bare !== undefined) {
+    return next !== undefined && isValue(flag, next) ? { flag, text: next, taken: 2 } : { flag, text: bare, taken: 1 };
   }
   if (next === undefined || /^--?[a-z]/.test(next)) throw missingValue(flag);
   return { flag, text: next, taken: 2 };
+}
+
+/** What a flag that may stand without a value then means. */
+function bareValue(flag: Flag): string | undefined {
+  if (flag.type === 'bool') return 'true';
+  return flag.type === 'choice' ? flag.bare : undefined;
+}
+
+function isValue(flag: Flag, text: string): boolean {
+  return flag.type === 'choice' ? choiceOf(flag, text) !== undefined : BOOLEANS.has(text);
+}
+
+function choiceOf({ choices, aliases = {} }: ChoiceFlag, text: string): string | undefined {
+  const choice = Object.hasOwn(aliases, text) ? aliases[text] : text;
+  return choices.find((each) => each === choice);
 }
 
 const BOOLEANS = new Map([
@@ -342,7 +363,7 @@ function parseValue(flag: Flag, text: string): string | number | boolean {
     case 'bool':
       return BOOLEANS.get(text) ?? refuse(flag, text, 'true, false, 1 or 0');
     case 'choice':
-      return flag.choices.includes(text) ? text : refuse(flag, text, `one of ${flag.choices.join(', ')}`);
+      return choiceOf(flag, text) ?? refuse(flag, text, `one of ${flag.choices.join(', ')}`);
     case 'string':
       return text;
   }

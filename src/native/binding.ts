@@ -60,6 +60,14 @@ export interface RowProof {
   readonly reason: string;
 }
 
+/** An operation that a run of the signature reaches and that changes what outlasts the run. */
+export interface LastingEffect {
+  readonly signature: string;
+  /** Its type, `WriteFile`, and its node's name, `function/node` within a function. */
+  readonly op: string;
+  readonly node: string;
+}
+
 export interface LoadedSession {
   readonly id: SessionId;
   /** Serialized MetaGraphDef of the loaded meta graph: its saver_def and signature_def alone, not the graph. */
@@ -68,6 +76,8 @@ export interface LoadedSession {
   readonly steadySignatures: readonly string[];
   /** One for each signature; none of TensorFlow Lite, whose models are not analysed. */
   readonly rowProofs: readonly RowProof[];
+  /** The first such operation of each signature that has one; none of TensorFlow Lite, whose models are not analysed. */
+  readonly lastingEffects: readonly LastingEffect[];
   /** Whether it has TF1 control flow (Switch, Merge, Enter…), which TensorFlow's single-threaded executor refuses. */
   readonly hasV1ControlFlow: boolean;
   /** Set where model.tflite was loaded, and then nothing else but `id` is known. */
@@ -222,6 +232,13 @@ export interface Binding {
     steady: boolean,
   ): PreparedSignature;
   removeSignature(id: SignatureId): void;
+  /**
+   * Whether requests of the signature may share a run: it is `batchable`, stopSharing() was not called, and no run has shown that
+   * an output lacks the rows of the inputs.
+   */
+  sharesRuns(id: SignatureId): boolean;
+  /** From now on requests of the signature have runs of their own. */
+  stopSharing(id: SignatureId): void;
 
   /** How a profile calls runs of the session, e.g. `model/1`. Pair with unnameSession, before releaseSession. */
   nameSession(id: SessionId, name: string): void;

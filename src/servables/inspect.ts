@@ -1,7 +1,15 @@
 /** `tensorgate inspect DIR`: what a model offers, as text for people. Reads the files alone, without TensorFlow. */
+import { binding, type RowProof } from '../native/binding.js';
 import { dataTypeName } from '../tensor/dtype.js';
 import { formatShape } from '../tensor/shape.js';
-import { isSavedModel, type MetaGraphInfo, readSavedModel, signatureInfos } from './saved-model-file.js';
+import { formatRunSharing, runSharingOf } from './run-sharing.js';
+import {
+  isSavedModel,
+  type MetaGraphInfo,
+  readMetaGraphDefs,
+  readSavedModel,
+  signatureInfos,
+} from './saved-model-file.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
 import { hasTfliteModel, readTfliteFile } from './tflite-file.js';
 import { tfliteSignatures } from './tflite-signatures.js';
@@ -19,32 +27,49 @@ export function inspectModel(directory: string): string {
 
 function inspectTfliteModel(directory: string): string {
   const signatures = signatureInfos(tfliteSignatures(readTfliteFile(directory)));
-  return `TensorFlow Lite model (model.tflite)\n${signatures.map(formatSignature).join('')}`;
+  const texts = signatures.map((signature) => formatSignature(signature, batchingOf(signature, undefined)));
+  return `TensorFlow Lite model (model.tflite)\n${texts.join('')}`;
 }
 
 /** Of the SavedModel alone. */
 export function inspectSavedModel(directory: string): string {
-  return readSavedModel(directory).map(formatMetaGraph).join('\n');
+  const metaGraphs = readSavedModel(directory);
+  const defs = readMetaGraphDefs(directory);
+  const proofs = defs?.map((def) => binding.proveRows(def));
+  return metaGraphs.map((metaGraph, index) => formatMetaGraph(metaGraph, proofs?.[index])).join('\n');
 }
 
-function formatMetaGraph(metaGraph: MetaGraphInfo): string {
+const UNKNOWN_BATCHING =
+  'not known: saved_model.pbtxt is only read by TensorFlow; a server that has loaded it says so in GET /v1/config';
+
+/** What --enable_batching=auto makes of it. */
+function batchingOf(signature: SignatureInfo, proof: RowProof | undefined): string {
+  return formatRunSharing(runSharingOf(signature, { kind: 'proven' }, proof));
+}
+
+/** `proofs`: undefined where the graph cannot be read. */
+function formatMetaGraph(metaGraph: MetaGraphInfo, proofs: readonly RowProof[] | undefined): string {
   const head = `Meta graph with tags: ${metaGraph.tags.join(', ')} (TensorFlow ${metaGraph.tensorflowVersion || 'unknown'})\n`;
   return (
     head +
     metaGraph.signatures
       .filter(({ isInternal }) => !isInternal)
-      .map(formatSignature)
+      .map((signature) => {
+        const proof = proofs?.find((each) => each.signature === signature.name);
+        return formatSignature(signature, proofs === undefined ? UNKNOWN_BATCHING : batchingOf(signature, proof));
+      })
       .join('')
   );
 }
 
-function formatSignature(signature: SignatureInfo): string {
+function formatSignature(signature: SignatureInfo, batching: string): string {
   const tensors = [...signature.inputs, ...signature.outputs];
   const width = Math.max(...tensors.map(({ alias }) => alias.length), 0);
   const list = (infos: readonly TensorInfo[]) => infos.map((info) => `      ${formatTensor(info, width)}\n`).join('');
   return (
     `\n  Signature ${signature.name} (${signature.methodName || 'no method name'})\n` +
-    `    inputs\n${list(signature.inputs)}    outputs\n${list(signature.outputs)}`
+    `    inputs\n${list(signature.inputs)}    outputs\n${list(signature.outputs)}` +
+    `    batching: ${batching}\n`
   );
 }
 

@@ -121,6 +121,17 @@ function readFile(directory: string): SavedModelSummary {
   }
 }
 
+const MetaGraphs: MessageType<{ readonly meta_graphs: readonly Uint8Array[] }> = {
+  name: 'tensorflow.SavedModel',
+  fields: [{ name: 'meta_graphs', number: 2, type: 'bytes', rule: 'repeated' }],
+};
+
+/** The serialized MetaGraphDefs, in the order of readSavedModel(); undefined for a SavedModel as text. */
+export function readMetaGraphDefs(directory: string): readonly Uint8Array[] | undefined {
+  const path = join(directory, PROTO_FILE);
+  return existsSync(path) ? decodeMessage(MetaGraphs, readFileSync(path)).meta_graphs : undefined;
+}
+
 function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
   return {
     name,

@@ -10,6 +10,7 @@ import {
   binding,
   type LaneLimits,
   type LoadedSession,
+  type RowProof,
   type SessionId,
   type SignatureTensorName,
 } from '../native/binding.js';
@@ -22,6 +23,7 @@ import { countLoad } from './load-metrics.js';
 import { loadSession } from './load-session.js';
 import { noteMlmd } from './mlmd.js';
 import { isLostSession, remoteLoadError, remoteRunError } from './remote-session.js';
+import { type BatchingMode, type BatchingOfVersion, type RunSharing, runSharingOf, SharedRuns } from './run-sharing.js';
 import { SavedModel } from './saved-model.js';
 import {
   checkHasTags,
@@ -41,7 +43,7 @@ import {
 } from './session-config.js';
 import { sessionConfigOfVersion } from './session-config-of-version.js';
 import { Signature } from './signature.js';
-import { isBatchable, type SignatureInfo, type TensorInfo } from './signature-info.js';
+import type { SignatureInfo, TensorInfo } from './signature-info.js';
 import { inputWords } from './submission.js';
 import { hasTfliteModel } from './tflite-file.js';
 import { loadTfliteSession, type TfliteOptions } from './tflite-session.js';
@@ -57,11 +59,11 @@ export interface SavedModelLoaderOptions {
   readonly gpuMemoryGrowth?: boolean;
   /** What --tensorflow_session_config_file says; a version's own file replaces it, and the options above win over both. */
   readonly sessionConfig?: ConfigProto | undefined;
-  /** Whether requests that wait together may share a run, where the signature allows it. */
-  readonly batching: boolean;
+  /** Whether requests that wait together may share a run: where that is proven, where the signature allows it, or never. */
+  readonly batching: BatchingMode;
   /** Given: a folder's model.tflite is run where there is one, in place of its SavedModel. */
   readonly tflite?: TfliteOptions | undefined;
-  /** How, where batching is on: BatchingParameters by a file, or read for each version from its own folder. */
+  /** How, where batching is on and asked for: BatchingParameters by a file, or read for each version from its own folder. */
   readonly batchPolicy?: BatchPolicy | ((versionPath: string) => Promise<BatchPolicy | undefined>) | undefined;
   /** Default: none. */
   readonly limits?: LaneLimits;
@@ -83,17 +85,15 @@ export type WarmUp = (model: SavedModel, directory: string, cancellation: Cancel
 
 const NO_LIMITS: LaneLimits = { mostWaiting: 0, mostRunning: 0, longestWaitMicros: 0 };
 
-/** How requests of a version share runs. */
-interface Batching {
-  readonly enabled: boolean;
-  readonly policy?: BatchPolicy | undefined;
-}
-
 /** Single rows that share a run where no BatchingParameters are given (kMostTogether in native/queue.cc). */
 const MOST_TOGETHER = 32;
 
-function largestBatchOf({ enabled, policy }: Batching): number {
-  return enabled ? (policy?.maxRunRows ?? MOST_TOGETHER) : 1;
+function policyOf(batching: BatchingOfVersion): BatchPolicy | undefined {
+  return batching.kind === 'declared' ? batching.policy : undefined;
+}
+
+function largestBatchOf(batching: BatchingOfVersion): number {
+  return batching.kind === 'off' ? 1 : (policyOf(batching)?.maxRunRows ?? MOST_TOGETHER);
 }
 
 /** How TensorFlow words it when the single-threaded executor meets TF1 reference variables, already while restoring. */
@@ -126,9 +126,28 @@ function logUnloaded(id: ServableId, before: number, after: number): void {
   });
 }
 
+const REMEDY =
+  'If its rows are independent of each other all the same, say so with --enable_batching=true for all models, or for this one ' +
+  "with a batching_params.pbtxt in the version's folder and --enable_per_model_batching_parameters.";
+
+function logUnproven(id: ServableId, { declared, sharedRuns }: SavedModel): void {
+  for (const { name } of declared) {
+    const { isUnproven, reason } = sharedRuns.of(name);
+    if (isUnproven)
+      log.info(
+        `Requests for signature '${name}' of servable ${formatServableId(id)} do not share runs: ${reason}. ${REMEDY}`,
+      );
+  }
+}
+
 /** What runs are called in a profile. */
 function traceName({ name, version }: ServableId): string {
   return `${name}/${version}`;
+}
+
+/** Of a TensorFlow Lite model nothing is proven. */
+function proofOf({ rowProofs }: LoadedSession, signature: string): RowProof | undefined {
+  return rowProofs.find((proof) => proof.signature === signature);
 }
 
 interface Loaded {
@@ -203,6 +222,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
       for (const { model } of this.#replicas) await this.#options.warmUp?.(model, path, this.#cancellation);
       noteMlmd(id, path);
+      logUnproven(id, (this.#replicas[0] as Replica).model);
       this.#keep(loaded);
       return this.#spread(batching);
     } catch (error) {
@@ -231,13 +251,15 @@ export class SavedModelLoader implements Loader<SavedModel> {
     logUnloaded(this.#version.id, before, process.memoryUsage.rss());
   }
 
-  /** A version folder without parameters of its own, where each is to have them, is not batched at all. */
-  async #batching(): Promise<Batching> {
+  /** Parameters are as good as a promise that rows are independent. Where each version is to have its own, those without wait for a proof. */
+  async #batching(): Promise<BatchingOfVersion> {
     const { batching, batchPolicy } = this.#options;
-    if (!batching) return { enabled: false };
-    if (typeof batchPolicy !== 'function') return { enabled: true, policy: batchPolicy };
-    const policy = await batchPolicy(this.#version.path);
-    return { enabled: policy !== undefined, policy };
+    if (batching === 'false') return { kind: 'off', reason: 'batching is turned off' };
+    const isOwn = typeof batchPolicy === 'function';
+    const policy = isOwn ? await batchPolicy(this.#version.path) : batchPolicy;
+    if (policy !== undefined) return { kind: 'declared', policy };
+    if (batching === 'auto') return { kind: 'proven' };
+    return isOwn ? { kind: 'off', reason: 'the version has no batching_params.pbtxt' } : { kind: 'declared' };
   }
 
   #keep(loaded: readonly Loaded[]): void {
@@ -250,26 +272,41 @@ export class SavedModelLoader implements Loader<SavedModel> {
     this.#replicas = [];
   }
 
-  #replica({ session, pool }: Loaded, batching: Batching): Replica {
+  #replica({ session, pool }: Loaded, batching: BatchingOfVersion): Replica {
     const { id, path } = this.#version;
     const metaGraph = metaGraphOf(session);
     if (metaGraph.hasVariables) checkVariables(path);
     const [first] = this.#replicas;
     // One that cannot be run does not keep the others from being served: it says why when it is asked for.
     const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
-    const signatures = runnable.map((info, index) => this.#prepare(session, info, batching, first?.signatures[index]));
+    const sharedRuns = new SharedRuns();
+    const signatures = runnable.map((info, index) => {
+      const known = first?.model.sharedRuns.of(info.name);
+      // What has been found out about the first replica holds for those that another server comes to load.
+      const sharing = known?.kind === 'off' ? known : runSharingOf(info, batching, proofOf(session, info.name));
+      const signature = this.#prepare(session, info, sharing, first?.signatures[index]);
+      sharedRuns.add(info.name, signature.id, sharing);
+      return signature;
+    });
     const { limits = NO_LIMITS } = this.#options;
-    const lane = binding.openLane(pool.queue, { model: id.name, limits, batching: batching.policy });
-    const { signatures: declared } = metaGraph;
-    const largestBatch = largestBatchOf(batching);
-    const sibling = first?.model;
-    const model = new SavedModel({ id, session: session.id, lane, signatures, declared, largestBatch, sibling });
+    const lane = binding.openLane(pool.queue, { model: id.name, limits, batching: policyOf(batching) });
+    const model = new SavedModel({
+      id,
+      session: session.id,
+      lane,
+      signatures,
+      declared: metaGraph.signatures,
+      largestBatch: largestBatchOf(batching),
+      sharedRuns,
+      lastingEffects: session.lastingEffects,
+      sibling: first?.model,
+    });
     const isRemote = this.#options.sessionTarget !== undefined && session.tflite === undefined;
     return { model, signatures, pool, isRemote };
   }
 
   /** The first replica answers for all of them; on the only device of the server there is nothing to choose. */
-  #spread(batching: Batching): SavedModel {
+  #spread(batching: BatchingOfVersion): SavedModel {
     const [first] = this.#replicas as readonly [Replica];
     if (first.isRemote) this.#useLast(batching);
     const places = this.#replicas.flatMap(({ model, pool: { load } }) => (load === undefined ? [] : [{ model, load }]));
@@ -279,7 +316,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   /** Sends requests to where the other server has loaded the model last, and has it loaded again once that is lost. */
-  #useLast(batching: Batching): void {
+  #useLast(batching: BatchingOfVersion): void {
     const [first] = this.#replicas as readonly [Replica];
     const { model } = this.#replicas.at(-1) as Replica;
     const generation = this.#generation;
@@ -291,7 +328,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   /** Old sessions stay until the version is unloaded: requests may still be on their way to them. */
-  #renew(batching: Batching): void {
+  #renew(batching: BatchingOfVersion): void {
     if (this.#renewal !== undefined || this.#unloading) return;
     const about = `servable ${formatServableId(this.#version.id)} on ${this.#options.sessionTarget}`;
     this.#renewal = this.#loadAgain(batching)
@@ -304,7 +341,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       });
   }
 
-  async #loadAgain(batching: Batching): Promise<void> {
+  async #loadAgain(batching: BatchingOfVersion): Promise<void> {
     this.#generation += 1;
     try {
       const loaded = await this.#loadPreferred();
@@ -318,10 +355,10 @@ export class SavedModelLoader implements Loader<SavedModel> {
   #prepare(
     { id, steadySignatures }: LoadedSession,
     info: SignatureInfo,
-    batching: Batching,
+    sharing: RunSharing,
     sibling: Signature | undefined,
   ): Signature {
-    const batchable = batching.enabled && isBatchable(info);
+    const batchable = sharing.kind !== 'off';
     const steady = steadySignatures.includes(info.name);
     const inputs = info.defaults === undefined ? info.inputs : withDefaults(info.inputs, info.defaults);
     const prepared = binding.prepareSignature(id, info.name, inputs, info.outputs, batchable, steady);

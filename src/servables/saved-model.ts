@@ -2,7 +2,7 @@
 import type { ServableId } from '../core/servable-id.js';
 import { Code, ServingError, toServingError } from '../errors.js';
 import { metrics, type RequestRecorder, type RequestSource, requestSource } from '../metrics/metrics.js';
-import { binding, type LaneId, type SessionId, type SignatureId } from '../native/binding.js';
+import { binding, type LaneId, type LastingEffect, type SessionId, type SignatureId } from '../native/binding.js';
 import {
   type EncodeOutputs,
   type JsonPredictRequest,
@@ -14,6 +14,7 @@ import { completions, type Pending, type Submitted } from '../workers/completion
 import type { DeviceLoad } from '../workers/device-load.js';
 import { GraphSignatures } from './graph-signatures.js';
 import { Replicas } from './replicas.js';
+import type { RunSharing, SharedRuns } from './run-sharing.js';
 import { type Runner, RunningRequest } from './running-request.js';
 import { type ServableOutputs, signatureNames } from './servable-outputs.js';
 import { type Signature, type SignatureCall, signatureNotFound } from './signature.js';
@@ -35,6 +36,8 @@ export interface SavedModelOptions {
   readonly declared: readonly SignatureInfo[];
   /** The rows that a run has at the most where requests share it; 1: none do. */
   readonly largestBatch: number;
+  readonly sharedRuns: SharedRuns;
+  readonly lastingEffects: readonly LastingEffect[];
 }
 
 /** A replica. */
@@ -50,8 +53,10 @@ export class SavedModel {
   readonly id: ServableId;
   /** All that the SavedModel declares, internal ones too, in the order of the names' bytes. */
   readonly declared: readonly SignatureInfo[];
-  /** The rows that a run has at the most where requests share it; 1: none do. */
-  readonly largestBatch: number;
+  readonly #largestBatch: number;
+  /** On this device alone; see sharing(). */
+  readonly sharedRuns: SharedRuns;
+  readonly #lastingEffects: readonly LastingEffect[];
   readonly #session: SessionId;
   readonly #lane: LaneId;
   readonly #signatures: ReadonlyMap<string, Signature>;
@@ -61,6 +66,7 @@ export class SavedModel {
   readonly #allRecorders: RequestRecorder[];
   /** Where requests go; undefined: they are run here. */
   #replicas: Replicas | undefined;
+  #places: readonly Place[] = [];
   /** Of JSON requests: the only signature there is, else empty. */
   readonly #jsonSignature: string;
   readonly #runner: Runner;
@@ -68,7 +74,9 @@ export class SavedModel {
   constructor(options: SavedModelOptions) {
     this.id = options.id;
     this.declared = options.declared;
-    this.largestBatch = options.largestBatch;
+    this.#largestBatch = options.largestBatch;
+    this.sharedRuns = options.sharedRuns;
+    this.#lastingEffects = options.lastingEffects;
     this.#session = options.session;
     this.#lane = options.lane;
     this.#signatures = new Map(options.signatures.map((signature) => [signature.name, signature]));
@@ -93,6 +101,22 @@ export class SavedModel {
     return this.#signatures.get(name)?.info;
   }
 
+  /** How requests of a signature share runs; with several devices it is off if it is so on one of them. */
+  sharing(signature: string): RunSharing {
+    const all = this.#places.map(({ model }) => model.sharedRuns.of(signature));
+    return all.find(({ kind }) => kind === 'off') ?? all[0] ?? this.sharedRuns.of(signature);
+  }
+
+  /** The rows that a run of the signature has at the most where requests share it; 1: none do. */
+  largestBatchOf(signature: string): number {
+    return this.sharedRuns.of(signature).kind === 'off' ? 1 : this.#largestBatch;
+  }
+
+  /** An operation of the signature that changes what outlasts a run; undefined if there is none. */
+  lastingEffect(signature: string): LastingEffect | undefined {
+    return this.#lastingEffects.find((effect) => effect.signature === signature);
+  }
+
   /**
    * Runs the model; see Api.predict for what it rejects with. The body of the request has been read when
    * the promise is returned.
@@ -112,6 +136,7 @@ export class SavedModel {
 
   /** From now on requests are spread over these, of which it may be one itself, and whose devices' loads are counted. */
   spreadOver(places: readonly Place[]): void {
+    this.#places = places;
     this.#replicas = new Replicas(
       places.map(({ model, load, onError }) => ({
         load,

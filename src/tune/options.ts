@@ -16,6 +16,8 @@ model will be served, with nothing else at work.
   --seconds=S          of load for each of them and each of the settings in each round, default 1
   --rounds=N           rounds, of which the tables show medians, default 3
   --max_p99_ms=N       the best throughput is looked for where 99 % of the answers take no longer than this
+  --enable_batching=true
+                       also tries ways of batching where rows are declared and not proven to be independent
   --html=FILE          also writes a report with plots to this file
 `;
 
@@ -27,6 +29,8 @@ export interface TuneOptions {
   readonly rounds: number;
   /** Infinity: no limit. */
   readonly maxP99Micros: number;
+  /** Whether declared shapes are trusted, as by the server's --enable_batching=true. */
+  readonly trustsShapes: boolean;
   readonly html: string | undefined;
 }
 
@@ -36,6 +40,7 @@ const OPTIONS = {
   seconds: { type: 'string', default: '1' },
   rounds: { type: 'string', default: '3' },
   max_p99_ms: { type: 'string' },
+  enable_batching: { type: 'string', default: 'auto' },
   html: { type: 'string' },
 } as const;
 
@@ -61,8 +66,14 @@ export function parseTuneOptions(args: readonly string[]): TuneOptions {
       values.max_p99_ms === undefined
         ? Number.POSITIVE_INFINITY
         : positive('max_p99_ms', values.max_p99_ms, 1e9) * 1000,
+    trustsShapes: trustsShapes(values.enable_batching),
     html: values.html,
   };
+}
+
+function trustsShapes(text: string): boolean {
+  if (text === 'auto' || text === 'true') return text === 'true';
+  throw misuse(`--enable_batching takes auto, the default, or true, not "${text}".`);
 }
 
 function parse(args: readonly string[]) {

@@ -17,6 +17,8 @@ export interface TuneRequests {
   readonly requests: readonly LoadRequest[];
   /** For people: where they are from. */
   readonly origin: string;
+  /** The signature that they have been made up for; undefined if they were given. */
+  readonly madeUpFor?: string;
 }
 
 /** Of the meta graph that is for serving, else of the first one. */
@@ -53,7 +55,7 @@ export function madeUpRequest(signatures: readonly SignatureInfo[]): TuneRequest
   const body = `{"signature_name": ${JSON.stringify(signature.name)}, "inputs": {${inputs.join(', ')}}}`;
   const shapes = made.inputs.map(({ name, dtype, shape }) => `${name} ${dataTypeName(dtype)} [${shape.join(',')}]`);
   const origin = `one of ones for signature ${signature.name}: ${shapes.join(', ')}`;
-  return { requests: [{ path: pathOf('predict'), body: Buffer.from(body) }], origin };
+  return { requests: [{ path: pathOf('predict'), body: Buffer.from(body) }], origin, madeUpFor: signature.name };
 }
 
 function pathOf(method: string): string {

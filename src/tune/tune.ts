@@ -39,24 +39,29 @@ async function tuneWithin(folder: string, options: TuneOptions, signal: AbortSig
   if (options.html !== undefined) await checkMayWrite(options.html);
   const version = await findSavedModelFolder(resolve(options.directory));
   const signatures = servedSignatures(version);
-  const { requests, origin } =
+  const { requests, origin, madeUpFor } =
     options.requests === undefined ? madeUpRequest(signatures) : await requestsFrom(options.requests, signatures);
   // A base folder with that version only, wherever it is.
   await symlink(version, join(folder, '1'));
   const modelFlags = [`--model_base_path=${folder}`, `--model_name=${MODEL_NAME}`];
   const cores = availableParallelism();
   const threads = threadSettings(cores);
-  const isBatched = signatures.some((signature) => !signature.isInternal && isBatchable(signature));
+  const trying = { ...options, modelFlags, requests, folder, signal };
+  const { startSeconds, sharing } = await tryDefaults(trying, madeUpFor);
+  const batchable = signatures.filter((signature) => !signature.isInternal && isBatchable(signature));
+  const unproven = options.trustsShapes
+    ? undefined
+    : batchable.find(({ name }) => sharing[name]?.batching !== 'proven');
+  const isBatched = batchable.length > 0 && unproven === undefined;
   const count = threads.length + (isBatched ? batchingSettings(DEFAULTS).length : 0);
   const progress = createProgress(count * options.rounds);
-  const trial: TrialOptions = { ...options, modelFlags, requests, folder, signal, onStep: progress.step };
-
-  const startSeconds = await tryDefaults(trial);
+  const trial: TrialOptions = { ...trying, onStep: progress.step };
   const about = [
     `Model ${version}; requests: ${origin}.`,
     `${cores} cores, which the load generator (one thread of Node, over REST) shares with the server; ` +
       `medians of ${options.rounds} rounds of ${options.seconds} s, in turns, with a fresh server each time.`,
   ];
+  if (unproven !== undefined) about.push(batchingNotTried(unproven.name, sharing));
   print(`${about.join('\n')}\n${count} settings take about ${duration(secondsFor(count, startSeconds, trial))}.\n\n`);
 
   const measured = await measureInStages(threads, isBatched, trial).finally(progress.clear);
@@ -82,16 +87,42 @@ async function checkMayWrite(path: string): Promise<void> {
   }
 }
 
-/** Whether the model loads and answers; resolves with the seconds that a server takes to start and to end. */
-async function tryDefaults({ modelFlags, requests, signal }: TrialOptions): Promise<number> {
+/** What GET /v1/config says of each signature. */
+type Sharing = Readonly<Record<string, { readonly batching: string; readonly changes_state?: string }>>;
+
+function batchingNotTried(name: string, sharing: Sharing): string {
+  return (
+    `Ways of batching are not tried, since requests for signature ${name} do not share runs: ${sharing[name]?.batching}. If its ` +
+    'rows are independent all the same, give --enable_batching=true.'
+  );
+}
+
+/** Whether the model loads and answers, and the seconds that a server takes to start and to end. */
+async function tryDefaults({ modelFlags, requests, signal }: Omit<TrialOptions, 'onStep'>, madeUpFor?: string) {
   const start = performance.now();
   let asking = 0;
+  let sharing: Sharing = {};
   await withTunedServer(modelFlags, signal, async (port) => {
     const ready = performance.now();
+    sharing = await sharingOf(port, signal);
+    const change = madeUpFor === undefined ? undefined : sharing[madeUpFor]?.changes_state;
+    if (change !== undefined)
+      throw failedPrecondition(
+        `No request is made up for signature ${madeUpFor}: its operation ${change} changes what outlasts a run. Give requests ` +
+          'that may do so with --requests=FILE.',
+      );
     for (const [i, request] of requests.entries()) await ask(port, request, i + 1, signal);
     asking = performance.now() - ready;
   });
-  return (performance.now() - start - asking) / 1000;
+  return { startSeconds: (performance.now() - start - asking) / 1000, sharing };
+}
+
+async function sharingOf(port: number, signal: AbortSignal): Promise<Sharing> {
+  const reply = await fetch(`http://127.0.0.1:${port}/v1/config`, { signal });
+  const { loaded_models: models } = (await reply.json()) as {
+    loaded_models: { versions: { signatures: Sharing }[] }[];
+  };
+  return models[0]?.versions[0]?.signatures ?? {};
 }
 
 async function ask(port: number, { path, body }: LoadRequest, number: number, signal: AbortSignal): Promise<void> {

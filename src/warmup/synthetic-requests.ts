@@ -3,7 +3,7 @@
 import { decodeMessage } from '../formats/protobuf.js';
 import { TensorProto } from '../gen/messages.js';
 import { defaultInput } from '../servables/default-input.js';
-import { isBatchable, type SignatureInfo, type TensorInfo } from '../servables/signature-info.js';
+import type { SignatureInfo, TensorInfo } from '../servables/signature-info.js';
 import { byteSizeOf, DataType, dataTypeName } from '../tensor/dtype.js';
 import { type InputTensor, OutputFormat, type TensorPredictRequest } from '../tensor/predict-request.js';
 import { elementCount, type Shape } from '../tensor/shape.js';
@@ -16,9 +16,9 @@ const STRING_BYTES = 24;
 const HALF_ONE = 0x3c00;
 const BFLOAT16_ONE = 0x3f80;
 
-/** The numbers of rows that a signature of a model with that `largestBatch` is to be warmed up with, ascending. */
-export function warmupBatchSizes(signature: SignatureInfo, largestBatch: number): readonly number[] {
-  return largestBatch > 1 && isBatchable(signature) ? [1, largestBatch] : [1];
+/** The numbers of rows that a signature is to be warmed up with whose runs have at most so many, ascending. */
+export function warmupBatchSizes(largestBatch: number): readonly number[] {
+  return largestBatch > 1 ? [1, largestBatch] : [1];
 }
 
 /** Why no request can be made up, as the end of a sentence. */

@@ -1,6 +1,7 @@
 /**
  * Warm-up without a file: each signature is run with ones, so that the first request of a client does not pay for what
- * TensorFlow prepares in a first run. Nothing that happens here keeps a version from being served, slowness included.
+ * TensorFlow prepares in a first run. One that changes anything which outlasts a run is left alone: the first answers of a model
+ * with a state must be those of a model that nobody has asked. Nothing that happens here keeps a version from being served, slowness included.
  */
 import { Code, ServingError, toServingError } from '../errors.js';
 import { requestSource } from '../metrics/metrics.js';
@@ -71,8 +72,10 @@ class SyntheticRun implements SyntheticResult {
 
   /** Why it was not run with all sizes; undefined if it was. */
   async #runSizes(signature: SignatureInfo): Promise<string | undefined> {
+    const effect = this.#model.lastingEffect(signature.name);
+    if (effect !== undefined) return `its operation ${effect.op} (node ${effect.node}) changes what outlasts a run`;
     let millisPerRow = 0;
-    for (const rows of warmupBatchSizes(signature, this.#model.largestBatch)) {
+    for (const rows of warmupBatchSizes(this.#model.largestBatchOf(signature.name))) {
       const request = syntheticRequest(signature, rows);
       if ('reason' in request) return request.reason;
       if (Date.now() + rows * millisPerRow >= this.#endMillis) {

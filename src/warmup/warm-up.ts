@@ -11,7 +11,9 @@ import { log } from '../log.js';
 import type { SavedModel } from '../servables/saved-model.js';
 import type { WarmUp } from '../servables/saved-model-loader.js';
 import type { Cancellation, OutputFormat } from '../tensor/predict-request.js';
+import { RecordedRows } from './recorded-rows.js';
 import { createReplay, type Replay } from './replay.js';
+import { checkRows } from './row-check.js';
 import { warmUpWithOnes } from './synthetic-warm-up.js';
 import {
   hasWarmUpFile,
@@ -40,21 +42,28 @@ export interface WarmUpOptions extends ApiOptions {
 export function createWarmUp(options: WarmUpOptions): WarmUp | undefined {
   if (!options.enabled) return undefined;
   return async (model, directory, cancellation) => {
-    if (hasWarmUpFile(directory)) return replayFile(model, directory, cancellation, options);
+    const recorded = new RecordedRows();
+    await run(model, directory, cancellation, recorded);
+    await checkRows(model, { cancellation, recorded: recorded.sets, madeUp: options.synthetic });
+  };
+
+  async function run(model: SavedModel, directory: string, cancellation: Cancellation, recorded: RecordedRows) {
+    if (hasWarmUpFile(directory)) return replayFile(model, directory, { ...options, cancellation, recorded });
     for (const name of misnamedWarmUpFiles(directory))
       log.warn(`assets.extra/${name} warms nothing up: the file must be named ${WARM_UP_FILE}.`, {
         servable: formatServableId(model.id),
       });
     if (options.synthetic) await runOnes(model, cancellation);
-  };
+  }
 }
 
-async function replayFile(
-  model: SavedModel,
-  directory: string,
-  cancellation: Cancellation,
-  options: WarmUpOptions,
-): Promise<void> {
+interface ReplayFileOptions extends WarmUpOptions {
+  readonly cancellation: Cancellation;
+  readonly recorded: RecordedRows;
+}
+
+async function replayFile(model: SavedModel, directory: string, options: ReplayFileOptions): Promise<void> {
+  const { cancellation } = options;
   const path = warmUpFileOf(directory);
   const replay = createReplay({
     api: apiOf(model, options),
@@ -104,18 +113,24 @@ async function runOnes(model: SavedModel, cancellation: Cancellation): Promise<v
   const start = performance.now();
   const { signatures, runs, skipped } = await warmUpWithOnes(model, { cancellation });
   const name = formatServableId(model.id);
-  for (const [signature, reason] of skipped)
-    log.debug(`Signature '${signature}' of servable ${name} is not warmed up: ${reason}`);
+  for (const [signature, reason] of skipped) {
+    const text = `Signature '${signature}' of servable ${name} is not warmed up: ${reason}`;
+    if (model.lastingEffect(signature) === undefined) log.debug(text);
+    else log.info(`${text}. ${REMEDY}`);
+  }
   const left = skipped.size === 0 ? undefined : [...skipped.keys()].join(', ');
-  const text = runs > 0 ? `Warmed up servable ${name} with ones.` : `Servable ${name} is not warmed up. ${ADVICE}`;
+  const isLeftAlone = [...skipped.keys()].every((signature) => model.lastingEffect(signature) !== undefined);
+  const none = `Servable ${name} is not warmed up.${isLeftAlone ? '' : ` ${ADVICE}`}`;
+  const text = runs > 0 ? `Warmed up servable ${name} with ones.` : none;
   log.info(text, { signatures, runs, millis: millisSince(start), skipped: left });
 }
 
+const REMEDY = 'If that does no harm, give it requests with tensorgate record-warmup.';
 const ADVICE = 'Nothing can be made up that it would run: give it requests with tensorgate record-warmup.';
 
 /** The version that is being loaded, whatever version a request asks for, as in TensorFlow Serving. */
-function apiOf(model: SavedModel, { checkMethodNames }: WarmUpOptions) {
-  const handle = { id: model.id, servable: model, release: () => {} };
+function apiOf(model: SavedModel, { checkMethodNames, recorded }: ReplayFileOptions) {
+  const handle = { id: model.id, servable: recorded.watch(model), release: () => {} };
   return createInferenceApi({ acquire: () => handle }, { checkMethodNames }, 'warmup');
 }
 

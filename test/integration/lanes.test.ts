@@ -21,7 +21,7 @@ import {
 const NO_LIMITS: LaneLimits = { mostWaiting: 0, mostRunning: 0, longestWaitMicros: 0 };
 
 function slowModel(limits: Partial<LaneLimits> = {}, name = 'slow'): ModelToLoad {
-  return { model: 'slow', name, batching: false, limits: { ...NO_LIMITS, ...limits } };
+  return { model: 'slow', name, batching: 'false', limits: { ...NO_LIMITS, ...limits } };
 }
 
 function slow(model: SavedModel, millis: number, options: TestRequestOptions = {}): Promise<unknown> {

@@ -38,7 +38,7 @@ export function loaderOf(
 ): SavedModelLoader {
   return new SavedModelLoader(
     { id: { name, version }, path },
-    { tags, parallelism: { intraOp: 0, interOp: 0 }, batching: true, devices: () => [pool], ...options },
+    { tags, parallelism: { intraOp: 0, interOp: 0 }, batching: 'true', devices: () => [pool], ...options },
   );
 }
 

