@@ -17,6 +17,8 @@ import { type RowSet, requestOf } from './row-set.js';
 
 /** For all signatures of a version together: one that takes longer is not checked to the end. */
 const LIMIT_MILLIS = 5000;
+/** For a run, the wait for a worker included: where the server is busy, or runs take long, a version is not to be waited for. */
+const RUN_LIMIT_MILLIS = 1000;
 /** Of all outputs of a run: they are compared on the event loop. */
 const MOST_OUTPUT_BYTES = 256 * 1024;
 const ROWS = 4;
@@ -79,7 +81,10 @@ class RowCheck {
       if (typeof finding === 'object') return finding.difference;
       if (finding === 'late') break;
     }
-    log.debug(`Nothing could be made up to check how rows of signature '${info.name}' get on with each other.`);
+    log.debug(
+      `Rows of signature '${info.name}' of servable ${formatServableId(this.#model.id)} are not checked at warm-up: no values could be ` +
+        'made up that it runs, or there was no time.',
+    );
     return undefined;
   }
 
@@ -104,7 +109,8 @@ class RowCheck {
 
   async #run(rows: RowSet, places: readonly number[]): Promise<readonly CopiedOutput[] | 'failed' | 'late'> {
     const { cancellation } = this.#options;
-    const request = { ...requestOf(rows, places), deadlineMillis: this.#endMillis, cancellation };
+    const deadlineMillis = Math.min(this.#endMillis, Date.now() + RUN_LIMIT_MILLIS);
+    const request = { ...requestOf(rows, places), deadlineMillis, cancellation };
     try {
       const outputs = await this.#model.predict(request, (outputs) => copyOutputs(outputs, MOST_OUTPUT_BYTES), SOURCE);
       return outputs ?? 'failed';
