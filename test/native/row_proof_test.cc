@@ -265,6 +265,53 @@ Graph Loop(const std::string& condition_input, const std::string& step) {
       .Out("loop:1");
 }
 
+// map_fn over the rows of x: element `read` of each pass's list goes through Softmax into element `write` of another.
+struct RowLoopText {
+  std::string read = "i", write = "i", condition = "both:z:0", first = "zero", stacked = "loop:3";
+};
+Graph RowLoopOf(const RowLoopText& text) {
+  const Attribute less_type = Type("T", kInt32);
+  return Graph()
+      .In("x", {-1, 3})
+      .Add("shape", "Shape", {"x"})
+      .Add(IntsNode("axis", {0}, true))
+      .Add(IntsNode("zero", {0}, true))
+      .Add(IntsNode("one", {1}, true))
+      .Add(IntsNode("form", {3}))
+      .Add("rows", "GatherV2", {"shape", "zero", "axis"})
+      .Add("from", "TensorListFromTensor", {"x", "form"})
+      .Add("to", "TensorListReserve", {"form", "rows"})
+      .Add("loop", "While", {text.first, text.first, "rows", "to", "from"},
+           {Func("cond", "cond"), Func("body", "body")})
+      .Function(FunctionDef(
+          "cond", {"n", "i", "rows", "to", "from"},
+          {NodeDef("a", "Less", {"i", "rows"}, {less_type}), NodeDef("b", "Less", {"n", "rows"}, {less_type}),
+           IntsNode("five", {5}, true), NodeDef("c", "Less", {"n", "five:output:0"}, {less_type}),
+           NodeDef("both", "LogicalAnd", {"a:z:0", "b:z:0"})},
+          {text.condition}))
+      .Function(FunctionDef(
+          "body", {"n", "i", "rows", "to", "from"},
+          {IntsNode("one", {1}, true), IntsNode("zero", {0}, true), IntsNode("form", {3}),
+           NodeDef("next", "AddV2", {"i", "one:output:0"}), NodeDef("count", "AddV2", {"n", "one:output:0"}),
+           NodeDef("item", "TensorListGetItem", {"from", text.read, "form:output:0"}),
+           NodeDef("own", "Softmax", {"item:item:0"}),
+           NodeDef("set", "TensorListSetItem", {"to", text.write, "own:softmax:0"}),
+           NodeDef("open", "TensorListStack", {"set:output_handle:0", "form:output:0"})},
+          {"count:z:0", "next:z:0", "rows", "set:output_handle:0", "from"}))
+      .Add("y", "TensorListStack", {text.stacked, "form"})
+      .Out("y:0");
+}
+
+void TestRowLoops() {
+  PROVEN("a loop over rows keeps them apart", RowLoopOf({}));
+  REFUSED("one that reads the next row does not", RowLoopOf({.read = "next:z:0"}), "While \"loop\" ends by");
+  REFUSED("nor one that reads the first", RowLoopOf({.read = "zero:output:0"}), "While \"loop\" ends by");
+  REFUSED("nor one that writes another row", RowLoopOf({.write = "next:z:0"}), "While \"loop\" ends by");
+  REFUSED("nor one that ends early", RowLoopOf({.condition = "c:z:0"}), "takes a row by its place");
+  REFUSED("nor one that begins late", RowLoopOf({.first = "one"}), "While \"loop\" ends by");
+  PROVEN("what goes in comes out again", RowLoopOf({.stacked = "loop:4"}));
+}
+
 void TestFunctions() {
   PROVEN("a loop that counts", Loop("i", "own:softmax:0"));
   REFUSED("a loop that goes by values", Loop("top:output:0", "own:softmax:0"), "Max \"top\" in function \"cond\"");
@@ -405,6 +452,7 @@ int main() {
   TestProducts();
   TestNumberOfRows();
   TestFunctions();
+  TestRowLoops();
   TestSignatures();
   TestHostileGraphs();
   TestDamagedBytes();

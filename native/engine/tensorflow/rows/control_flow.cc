@@ -16,11 +16,21 @@ std::vector<Value> ArgumentsOf(const OpCall& call, size_t first) {
   return arguments;
 }
 
+// In a loop over items: what a choice by the item leaves of values.
+Values AllItems(Values values, OpCall& call, SpaceId space) {
+  for (Value& value : values) {
+    if (value.kind == Kind::kUnknown) continue;
+    const bool is_single = value.IsUniform() || (value.kind == Kind::kItem && value.items.space == space);
+    value = is_single ? ItemOf(space, value) : call.Refuse("chooses by one row, in a loop over them");
+  }
+  return values;
+}
+
 Values AllUnknown(size_t count, const Value& why) { return Values(std::max<size_t>(count, 1), why); }
 
 // Why values that depend on a choice are unknown; nothing if the choice is the same in all runs.
 std::optional<Value> DependsOn(OpCall& call, const Value& choice, std::string why) {
-  if (choice.IsUniform()) return std::nullopt;
+  if (choice.IsUniform() || choice.kind == Kind::kItem) return std::nullopt;
   if (choice.kind == Kind::kSizes && choice.cause >= 0) return UnknownValue(choice.cause);
   return choice.kind == Kind::kUnknown ? choice : call.Refuse(std::move(why));
 }
@@ -43,8 +53,104 @@ Values Choose(OpCall& call, const std::vector<std::string_view>& branches) {
     chosen = std::move(results);
   }
   if (!chosen) return {call.Refuse("has no branches")};
-  return unknown ? AllUnknown(chosen->size(), *unknown) : std::move(*chosen);
+  if (unknown) return AllUnknown(chosen->size(), *unknown);
+  return call.in(0).kind == Kind::kItem ? AllItems(std::move(*chosen), call, call.in(0).items.space)
+                                        : std::move(*chosen);
 }
+
+// A loop from the first item of a space to its last, as map_fn makes one: its counters begin at 0 and go up by 1, it
+// goes on while they are less than the number of items, and each pass puts one element into lists that have one for
+// each item.
+class RowLoop {
+ public:
+  explicit RowLoop(OpCall& call) : call_(call), interpreter_(call.interpreter()), variables_(ArgumentsOf(call, 0)) {}
+
+  // Nothing if it is no such loop, or is not known to be one.
+  std::optional<Values> Run() {
+    const Body* body = interpreter_.FunctionBody(call_.node().Function("body"));
+    if (!FindSpace() || !body || body->results.size() != variables_.size()) return std::nullopt;
+    FindCounters();
+    for (int pass = 0; pass < kMostPasses; pass++) {
+      const Values results = Pass("body");
+      if (results.size() != variables_.size()) return std::nullopt;
+      const auto settled = Take(*body, results);
+      if (!settled) return std::nullopt;
+      if (*settled) return GoesOverAll() ? std::optional(Outcome()) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  bool FindSpace() {
+    for (const Value& variable : variables_)
+      if (variable.IsByItem() && !variable.is_open) space_ = variable.items.space;
+    return space_ != kNoSpace;
+  }
+
+  void FindCounters() {
+    for (const Value& variable : variables_)
+      is_counter_.push_back(variable.IsUniform() && variable.IsScalar() && variable.has_ints &&
+                            variable.ints[0].IsConst(0));
+  }
+
+  Values Pass(std::string_view function) {
+    std::vector<Value> arguments = variables_;
+    for (size_t i = 0; i < arguments.size(); i++)
+      if (is_counter_[i]) arguments[i] = RoleOf(Role::kCurrent, {space_, space_}, {});
+    return interpreter_.Call(call_.node(), call_.node().Function(function), std::move(arguments));
+  }
+
+  // Whether nothing new was learned by a pass; nothing if it did what such loops do not do.
+  std::optional<bool> Take(const Body& body, const Values& results) {
+    bool settled = true;
+    for (size_t i = 0; i < results.size(); i++) {
+      const bool passes = PassesOn(body, body.results[i], static_cast<int32_t>(i));
+      if (is_counter_[i] && passes) {
+        is_counter_[i] = settled = false;  // a 0 that stays one
+      } else if (is_counter_[i]) {
+        if (results[i].kind != Kind::kRole || results[i].role != Role::kNext || results[i].items.space != space_)
+          return std::nullopt;
+      } else if (!passes) {
+        if (!results[i].IsByItem() || !results[i].is_open || results[i].items.space != space_) return std::nullopt;
+        Value joined = Join(variables_[i], results[i], call_.Cause("fills a list in different ways"));
+        if (joined.kind == Kind::kUnknown) return std::nullopt;
+        settled = settled && joined == variables_[i];
+        variables_[i] = std::move(joined);
+      }
+    }
+    return settled;
+  }
+
+  // Whether a result is the argument at that place, as it came in.
+  static bool PassesOn(const Body& body, Reference result, int32_t argument) {
+    for (size_t steps = 0; steps <= body.nodes.size() && result.kind == Reference::Kind::kNode; steps++) {
+      const Node& node = body.nodes[result.place];
+      if (node.op != "Identity" || node.references.empty()) return false;
+      result = node.references[0];
+    }
+    return result.kind == Reference::Kind::kArgument && result.place == argument;
+  }
+
+  bool GoesOverAll() {
+    const Values condition = Pass("cond");
+    return condition.size() == 1 && condition[0].kind == Kind::kRole && condition[0].role == Role::kGoesOn &&
+           condition[0].items.space == space_;
+  }
+
+  Values Outcome() {
+    for (size_t i = 0; i < variables_.size(); i++) {
+      if (is_counter_[i]) variables_[i] = IntsOf({}, {Size::Extent(space_)});
+      variables_[i].is_open = false;
+    }
+    return std::move(variables_);
+  }
+
+  OpCall& call_;
+  Interpreter& interpreter_;
+  std::vector<Value> variables_;
+  std::vector<bool> is_counter_;
+  SpaceId space_ = kNoSpace;
+};
 
 }  // namespace
 
@@ -60,6 +166,7 @@ Values Case(OpCall& call) { return Choose(call, call.node().Functions("branches"
 
 Values While(OpCall& call) {
   Interpreter& interpreter = call.interpreter();
+  if (auto results = RowLoop(call).Run(); results || interpreter.stopped()) return results.value_or(Values{});
   std::vector<Value> variables = ArgumentsOf(call, 0);
   bool settled = false;
   for (int pass = 0; pass < kMostPasses && !settled; pass++) {
@@ -86,7 +193,7 @@ Values While(OpCall& call) {
   }
   if (const auto unknown = DependsOn(call, condition[0], "ends by what depends on rows, or on their number"))
     return AllUnknown(variables.size(), *unknown);
-  return variables;
+  return condition[0].kind == Kind::kItem ? AllItems(std::move(variables), call, condition[0].items.space) : variables;
 }
 
 }  // namespace tensorgate::rows

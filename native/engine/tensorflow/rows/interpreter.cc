@@ -198,6 +198,33 @@ void Interpreter::Apply(Frame* frame, int32_t place) {
   Spend(kept);
 }
 
+// In a loop over items: an operation of what depends on the item alone gives what does. Its rule says what is known of
+// the shape.
+Values Interpreter::JudgeItem(OpCall* call, const RuleRow& row) {
+  SpaceId space = kNoSpace;
+  std::vector<Value> inputs;
+  for (const Value* input : call->inputs()) {
+    const bool is_item = input->kind == Kind::kItem;
+    if ((!is_item && !input->IsUniform()) || (is_item && space != kNoSpace && input->items.space != space))
+      return {call->Refuse("combines one row, in a loop over them, with others or their number")};
+    inputs.push_back(*input);
+    if (!is_item) continue;
+    space = input->items.space;
+    inputs.back() = input->has_rank ? UniformOf(input->dims) : UniformValue();
+    for (Size& dim : inputs.back().dims)
+      if (!dim.IsMonomial() || !dim.IsUniform()) dim = Size::Uniform();  // nothing is made of those, see ItemOf()
+  }
+  std::vector<const Value*> places;
+  for (const Value& input : inputs) places.push_back(&input);
+  OpCall as_uniform(this, call->node(), std::move(places));
+  Values values = row.rule(as_uniform);
+  for (Value& value : values) {
+    if (value.kind == Kind::kUnknown || value.HasConstants()) continue;
+    value = value.IsUniform() ? ItemOf(space, value) : call->Refuse("makes of one row what is not followed");
+  }
+  return values;
+}
+
 Values Interpreter::Judge(OpCall* call, Outputs* outputs) {
   const Node& node = call->node();
   if (node.has_placeholders) {
@@ -219,15 +246,17 @@ Values Interpreter::Judge(OpCall* call, Outputs* outputs) {
     return {};
   }
   outputs->parts = ReadParts(row->extra);
+  bool has_items = false;
   for (size_t i = 0; i < call->count(); i++) {
     const Value* input = &call->in(i);
+    has_items = has_items || input->kind == Kind::kItem;
     if (input->kind == Kind::kUnknown && !(row->takes & kUnknownToo)) return {*input};
     if (IsTaken(*input, i, row->takes)) continue;
     if (input->cause >= 0 && (input->kind == Kind::kSizes || input->kind == Kind::kRole))
       return {UnknownValue(input->cause)};
     return {call->Refuse(input->kind == Kind::kRole ? kRoleAsValue : kSizeAsValue)};
   }
-  Values values = row->rule(*call);
+  Values values = has_items && !(row->takes & kItemsToo) ? JudgeItem(call, *row) : row->rule(*call);
   if (!call->parts().empty()) outputs->parts = call->parts();
   return values;
 }

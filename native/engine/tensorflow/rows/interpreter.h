@@ -37,6 +37,8 @@ class Interpreter {
   bool stopped() const { return !stop_.empty(); }
   // The results of a function; empty if the walk stopped.
   Values Call(const Node& caller, std::string_view function, std::vector<Value> arguments);
+  // Null if there is none of that name.
+  const Body* FunctionBody(std::string_view function) { return graph_->Function(function); }
   int32_t AddCause(const Node& node, std::string why);
   // `covered`: the space of which each item owns one at least of the new space's; kNoSpace if that is not known.
   SpaceId NewSpace(SpaceId covered);
@@ -67,6 +69,7 @@ class Interpreter {
   const Value* Find(const Frame& frame, const Reference& reference);
   bool IsFed(const Frame& frame, const Reference& reference) const;
   void Apply(Frame* frame, int32_t place);
+  Values JudgeItem(OpCall* call, const struct RuleRow& row);
   Values Judge(OpCall* call, Outputs* outputs);
   std::string Describe(const Node& node) const;
   bool Spend(size_t steps);

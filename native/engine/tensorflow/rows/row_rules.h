@@ -17,7 +17,8 @@ enum Takes : uint8_t {
   kRolesToo = 4,
   kListsToo = 8,
   kUnknownToo = 16,
-  kAnything = kSizesToo | kRolesToo | kListsToo | kUnknownToo,
+  kItemsToo = 32,  // else what depends on an item makes all outputs depend on it
+  kAnything = kSizesToo | kRolesToo | kListsToo | kUnknownToo | kItemsToo,
 };
 
 struct RuleRow {

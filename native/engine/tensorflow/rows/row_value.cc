@@ -32,6 +32,7 @@ Value JoinUniform(const Value& a, const Value& b) {
 Value JoinList(const Value& a, const Value& b, int32_t cause) {
   if (!a.element->is_set) return b;
   if (!b.element->is_set) return a;
+  if (a.items != b.items || a.is_open != b.is_open) return UnknownValue(cause);
   Value joined = a;
   Value element = Join(*a.element, *b.element, cause);
   if (element.kind == Kind::kUnknown) return element;
@@ -51,7 +52,7 @@ bool Value::operator==(const Value& other) const {
   if (kind == Kind::kUnknown) return true;
   const bool same_element = (!element && !other.element) || (element && other.element && *element == *other.element);
   return same_element && role == other.role && has_rank == other.has_rank && has_ints == other.has_ints &&
-         is_set == other.is_set && is_zero == other.is_zero &&
+         is_set == other.is_set && is_open == other.is_open && is_zero == other.is_zero &&
          (kind != Kind::kRows || (axis == other.axis && rows == other.rows)) && items == other.items &&
          dims == other.dims && ints == other.ints;
 }
@@ -81,6 +82,15 @@ Value RowsOf(int32_t axis, const RowAxis& rows, std::vector<Size> dims) {
   return value;
 }
 
+Value ItemOf(SpaceId space, const Value& like) {
+  Value value;
+  value.kind = Kind::kItem;
+  value.items = {space, space};
+  value.has_rank = like.has_rank;
+  for (const Size& dim : like.dims) value.dims.push_back(dim.IsMonomial() && dim.IsUniform() ? dim : Size::Tainted());
+  return value;
+}
+
 Value IntsOf(std::vector<Size> dims, std::vector<Size> ints, int32_t cause) {
   Value value = UniformOf(std::move(dims));
   value.kind = AllUniform(ints) ? Kind::kUniform : Kind::kSizes;
@@ -104,6 +114,14 @@ Value Join(const Value& a, const Value& b, int32_t cause) {
   if (a == b) return a;
   if (a.kind == Kind::kList && b.kind == Kind::kList) return JoinList(a, b, cause);
   if (a.IsUniform() && b.IsUniform()) return JoinUniform(a, b);
+  const auto is_single = [](const Value& value) { return value.IsUniform() || value.kind == Kind::kItem; };
+  if (is_single(a) && is_single(b)) {
+    if (a.kind == b.kind && a.items != b.items) return UnknownValue(cause);
+    Value like = UniformValue();
+    like.has_rank = a.has_rank && b.has_rank && a.rank() == b.rank();
+    for (int32_t i = 0; like.has_rank && i < a.rank(); i++) like.dims.push_back(Join(a.dims[i], b.dims[i]));
+    return ItemOf(a.kind == Kind::kItem ? a.items.space : b.items.space, like);
+  }
   if (a.IsRows() && b.IsRows()) {
     if (a.axis != b.axis || a.rows != b.rows || a.rank() != b.rank()) return UnknownValue(cause);
     Value joined = RowsOf(a.axis, a.rows, a.dims);

@@ -30,6 +30,7 @@ enum class Kind : uint8_t {
              // uniform
   kSizes,    // a few integers (or booleans), one at least of which depends on the number of rows, or on rows
   kRole,     // what ties a flat list to rows, see Role
+  kItem,     // in a loop over items: depends on the item that it is at, and on what is uniform; so may its dimensions
   kList,     // a TensorList
   kUnknown,  // anything; `cause` is the first operation that made it so
 };
@@ -53,6 +54,9 @@ enum class Role : uint8_t {
   kSplits,   // 0 and the ends: [owners + 1]
   kIndices,  // for each item the owner's number, then its place within that one: [items, rank]
   kPadded,   // a list for each owner, filled up to the longest with what `element` is: [owners, longest, …]
+  kCurrent,  // in a loop over the space's items, from the first to the last: the number of the one that it is at: []
+  kNext,     // that plus 1: []
+  kGoesOn,   // whether that is less than the number of items: []
   kUnique,   // for each item of another space the place of its value among the distinct ones, a space: [items]
 };
 
@@ -61,6 +65,7 @@ struct Value {
   Role role = Role::kNone;
   bool has_rank = false;
   bool has_ints = false;
+  bool is_open = false;                  // of a list with an element for each item: some are still to be put into it
   bool is_zero = false;                  // of a uniform scalar: surely 0
   bool is_set = true;                    // of a list's element: false before anything has been written
   int32_t axis = 0;                      // of rows
@@ -73,6 +78,8 @@ struct Value {
 
   int32_t rank() const { return static_cast<int32_t>(dims.size()); }
   bool IsRows() const { return kind == Kind::kRows; }
+  // A list with an element for each item of some space.
+  bool IsByItem() const { return kind == Kind::kList && items.space != kNoSpace; }
   bool IsUniform() const { return kind == Kind::kUniform; }
   // Elements known one by one, all of them constants.
   bool HasConstants() const;
@@ -85,6 +92,8 @@ Value UniformValue();
 Value UniformOf(std::vector<Size> dims);
 // The dimension of the row axis is made to fit.
 Value RowsOf(int32_t axis, const RowAxis& rows, std::vector<Size> dims);
+// What depends on an item; a dimension may, too, unless it is known to be some uniform integer.
+Value ItemOf(SpaceId space, const Value& like);
 // Integers with that shape; uniform if all of them are.
 Value IntsOf(std::vector<Size> dims, std::vector<Size> ints, int32_t cause = -1);
 Value RoleOf(Role role, const Items& items, std::vector<Size> dims);

@@ -25,6 +25,7 @@ Values SelectByRow(OpCall& call);  // Select, the first version
 Values Select(OpCall& call);
 Values Pass(OpCall& call);  // each output is the input at its place
 Values PassFirst(OpCall& call);
+Values DecodeImage(OpCall& call);
 Values Bitcast(OpCall& call);
 Values Uniform(OpCall& call);  // only for uniform inputs
 Values Constant(OpCall& call);

@@ -62,6 +62,24 @@ Size ModuloSizes(const Size& a, const Size& b) {
 Size EqualSizes(const Size& a, const Size& b) { return a == b && a.IsMonomial() ? Size::Const(1) : Mix(a, b); }
 Size UnequalSizes(const Size& a, const Size& b) { return a == b && a.IsMonomial() ? Size::Const(0) : Mix(a, b); }
 
+constexpr char kRoleAsValue[] = "takes numbers or places of rows as values";
+
+// In a loop over items: whether it goes on. Nothing else is made of such numbers.
+Value CompareRoles(OpCall& call) {
+  const Value &a = call.in(0), &b = call.in(1);
+  const std::string_view op = call.node().op;
+  const auto goes_on = [](const Value& current, const Value& limit) {
+    return current.kind == Kind::kRole && current.role == Role::kCurrent && limit.has_ints && limit.IsScalar() &&
+           limit.ints[0].IsJust(current.items.space);
+  };
+  if (op == "Less" && goes_on(a, b)) return RoleOf(Role::kGoesOn, a.items, {});
+  if (op == "Greater" && goes_on(b, a)) return RoleOf(Role::kGoesOn, b.items, {});
+  const bool both =
+      a.kind == Kind::kRole && b.kind == Kind::kRole && a.role == Role::kGoesOn && b.role == Role::kGoesOn;
+  if (op == "LogicalAnd" && both && a.items == b.items) return a;
+  return call.Refuse(kRoleAsValue);
+}
+
 bool HasSizes(const OpCall& call) {
   return std::any_of(call.inputs().begin(), call.inputs().end(),
                      [](const Value* input) { return input->kind == Kind::kSizes; });
@@ -80,6 +98,11 @@ Values FirstElementwise(OpCall& call) {
 }
 
 Values Add(OpCall& call) {
+  const Value &a = call.in(0), &b = call.in(1);
+  if (a.kind == Kind::kRole || b.kind == Kind::kRole) {
+    if (a.role != Role::kCurrent || call.ConstantAt(1) != 1) return {call.Refuse(kRoleAsValue)};
+    return {RoleOf(Role::kNext, a.items, {})};
+  }
   return Arithmetic(call, [](const Size& a, const Size& b) { return a + b; });
 }
 
@@ -91,7 +114,7 @@ Values Subtract(OpCall& call) {
     lengths.items = a.items;
     return {lengths};
   }
-  if (a.kind == Kind::kRole || b.kind == Kind::kRole) return {call.Refuse("takes numbers or places of rows as values")};
+  if (a.kind == Kind::kRole || b.kind == Kind::kRole) return {call.Refuse(kRoleAsValue)};
   return Arithmetic(call, [](const Size& a, const Size& b) { return a - b; });
 }
 
@@ -131,6 +154,7 @@ Values IsUnequal(OpCall& call) {
 }
 
 Values Compare(OpCall& call) {
+  if (call.in(0).kind == Kind::kRole || call.in(1).kind == Kind::kRole) return {CompareRoles(call)};
   if (!HasSizes(call)) {
     Value value = Broadcast(call, call.inputs());
     return {std::move(value)};
@@ -203,6 +227,15 @@ Values Pass(OpCall& call) {
 }
 
 Values PassFirst(OpCall& call) { return {call.in(0)}; }
+
+// An image of unknown height and width.
+Values DecodeImage(OpCall& call) {
+  if (!call.AllUniform()) return {call.Refuse("decodes several images")};
+  const int64_t channels = call.node().Int("channels", 0);
+  // Animations have one dimension more.
+  if (call.node().op == "DecodeImage" && call.node().Bool("expand_animations", true)) return {UniformValue()};
+  return {UniformOf({Size::Uniform(), Size::Uniform(), channels > 0 ? Size::Const(channels) : Size::Uniform()})};
+}
 
 // Elements may become several, or several one: another dimension at the end then.
 Values Bitcast(OpCall& call) {
