@@ -88,6 +88,8 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
     std::vector<const char*> tags;
     for (const std::string& tag : options.tags) tags.push_back(tag.c_str());
     session->graph_ = tf.TF_NewGraph();
+    // As Python does: an operation without a shape function has outputs of unknown shape.
+    if (tf.TF_SetRequireShapeInferenceFns) tf.TF_SetRequireShapeInferenceFns(session->graph_, false);
     session->session_ = tf.TF_LoadSessionFromSavedModel(tf_options.get(), nullptr, directory.c_str(), tags.data(),
                                                         static_cast<int>(tags.size()), session->graph_,
                                                         meta_graph.get(), tf_status.get());

@@ -191,13 +191,16 @@ export interface MemoryStats {
 }
 
 export interface Binding {
-  /** Opens libtensorflow in `directory` for the whole process; returns its version. Throws UNAVAILABLE. */
-  openLibrary(directory: string): string;
+  /**
+   * Opens libtensorflow in `directory` for the whole process; returns its version. `forOpLibraries`: its symbols stand before
+   * those of libraries that are opened later, as loadOpLibrary() needs it. Throws UNAVAILABLE.
+   */
+  openLibrary(directory: string, forOpLibraries?: boolean): string;
   /** Opens TensorFlow Lite's library at this path for the whole process; returns its version. Throws FAILED_PRECONDITION. */
   openLiteLibrary(path: string): string;
   /**
    * Registers the operations of a library with TensorFlow, for good; a library that is loaded again changes nothing. Throws
-   * TensorFlow's error. Needs openLibrary() first.
+   * the linker's or TensorFlow's error, or FAILED_PRECONDITION where openLibrary() was not `forOpLibraries`.
    */
   loadOpLibrary(path: string): void;
   /** The addon's table of element types, for the test that it equals ours. */
