@@ -25,6 +25,11 @@ export interface SessionOptions {
   readonly tags: readonly string[];
   /** Serialized ConfigProto. */
   readonly config: Uint8Array;
+  /**
+   * The same for graphs that TensorFlow's single-threaded executor, which `config` then asks for, refuses: at once, or when a
+   * request is to be run (native/engine/tensorflow/retreat.h). Default: there is none.
+   */
+  readonly generalConfig?: Uint8Array | undefined;
   /** Whether the configuration gives runs threads of their own, so that a deadline can end one under way. */
   readonly interruptible: boolean;
   /** Above 0: the folder's model.tflite is run, by so many interpreters, in place of its SavedModel. Default 0. */
@@ -78,8 +83,6 @@ export interface LoadedSession {
   readonly rowProofs: readonly RowProof[];
   /** The first such operation of each signature that has one; none of TensorFlow Lite, whose models are not analysed. */
   readonly lastingEffects: readonly LastingEffect[];
-  /** Whether it has TF1 control flow (Switch, Merge, Enter…), which TensorFlow's single-threaded executor refuses. */
-  readonly hasV1ControlFlow: boolean;
   /** Set where model.tflite was loaded, and then nothing else but `id` is known. */
   readonly tflite?: TfliteGraph;
 }
