@@ -2,6 +2,7 @@
 
     python scripts/models/main.py [OUT_DIR]          into test/models, unless told otherwise
     python scripts/models/main.py --bench OUT_DIR    the benchmark models only, which are never committed
+    python scripts/models/main.py --op-libraries     those that need requirements-op-libraries.txt, into test/conformance
 
 Each model lands in OUT_DIR/NAME/1 and takes the place of what stood in OUT_DIR/NAME. It is then loaded back and
 run, and its answers are compared with values worked out by hand, so a model that is here is a model that works.
@@ -47,19 +48,24 @@ FAMILIES = (
     lite,
 )
 
-TEST_MODELS = Path(__file__).resolve().parents[2] / "test" / "models"
+TESTS = Path(__file__).resolve().parents[2] / "test"
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Make the models of the tests, or those of the benchmarks.")
-    parser.add_argument("out_dir", nargs="?", type=Path, default=TEST_MODELS, metavar="OUT_DIR")
+    parser.add_argument("out_dir", nargs="?", type=Path, default=TESTS / "models", metavar="OUT_DIR")
     parser.add_argument("--bench", type=Path, metavar="OUT_DIR", help="make the benchmark models here instead")
+    parser.add_argument("--op-libraries", action="store_true", help="make the models for libraries of operations")
     return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
     families, out_dir = ((bench,), arguments.bench) if arguments.bench else (FAMILIES, arguments.out_dir)
+    if arguments.op_libraries:
+        import op_libraries  # the others are made without its packages
+
+        families, out_dir = (op_libraries,), TESTS / "conformance" / "op_libraries"
     for family in families:
         for folder in family.make(out_dir):
             print(family.summary(folder) if family is lite else summary(folder), flush=True)
