@@ -1,6 +1,7 @@
 // The addon's table of contents. What each function takes and gives is documented in src/native/binding.ts.
 #include <cstdlib>
 
+#include "engine/tensorflow/op_library.h"
 #include "env_data.h"
 #include "export_raw.h"
 #include "graph_runs.h"
@@ -20,7 +21,8 @@ namespace tensorgate {
 namespace {
 
 Napi::Value OpenLibrary(const Napi::CallbackInfo& info) {
-  const std::string error = OpenTensorFlow(info[0].ToString().Utf8Value());
+  const auto symbols = info[1].ToBoolean() ? TfSymbols::kShared : TfSymbols::kOwn;
+  const std::string error = OpenTensorFlow(info[0].ToString().Utf8Value(), symbols);
   if (!error.empty()) {
     const std::string text = "libtensorflow cannot be opened: " + error +
                              ". Fetch it anew with `npm run install`, or name the folder of another copy in "
@@ -36,12 +38,9 @@ Napi::Value OpenLiteLibrary(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), tflite.TfLiteVersion());
 }
 
-// The operations stay registered, and the library open, for as long as the process lives.
-void LoadOpLibrary(const Napi::CallbackInfo& info) {
-  TfStatus status;
-  TF_Library* library = tf.TF_LoadLibrary(info[0].ToString().Utf8Value().c_str(), status.get());
-  if (library) tf.TF_DeleteLibraryHandle(library);
-  if (!status.ok()) throw Napi::Error(info.Env(), MakeError(info.Env(), status.ToStatus()));
+void LoadLibraryOfOps(const Napi::CallbackInfo& info) {
+  const Status status = LoadOpLibrary(info[0].ToString().Utf8Value());
+  if (!status.ok()) throw Napi::Error(info.Env(), MakeError(info.Env(), status));
 }
 
 Napi::Value CreateQueue(const Napi::CallbackInfo& info) {
@@ -124,7 +123,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   exports["openLibrary"] = Napi::Function::New(env, OpenLibrary);
   exports["openLiteLibrary"] = Napi::Function::New(env, OpenLiteLibrary);
-  exports["loadOpLibrary"] = Napi::Function::New(env, LoadOpLibrary);
+  exports["loadOpLibrary"] = Napi::Function::New(env, LoadLibraryOfOps);
   exports["dataTypes"] = Napi::Function::New(env, DataTypes);
 
   exports["listDevices"] = Napi::Function::New(env, ListDevices);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/tensorflow/retreat.h"
 #include "execute.h"
 #include "run_trace.h"
 #include "signal_mask.h"
@@ -104,6 +105,7 @@ void CompletionPort::RunHere(std::vector<std::unique_ptr<Request>> requests) {
     const TakeSpan span(requests.size(), /*on_loop=*/true);
     Execute(requests);
   }
+  TakeRefused(&requests);
   for (auto& request : requests) {
     const auto port = request->port;
     if (port.get() != this) {  // another environment submitted it

@@ -63,6 +63,11 @@ Status DecodeEncoded(Request* request) {
 
 }  // namespace
 
-Status DecodeRequest(Request* request) { return request->is_json ? DecodeJson(request) : DecodeEncoded(request); }
+Status DecodeRequest(Request* request) {
+  if (request->is_decoded) return {};
+  Status status = request->is_json ? DecodeJson(request) : DecodeEncoded(request);
+  request->is_decoded = status.ok();
+  return status;
+}
 
 }  // namespace tensorgate

@@ -1,5 +1,6 @@
 #include "env_data.h"
 
+#include "engine/tensorflow/retreat.h"
 #include "session_table.h"
 
 namespace tensorgate {
@@ -23,6 +24,7 @@ void EnvData::CleanUp(void* arg) {
   data->grpc_listeners.clear();
   if (data->port) data->port->Close();
   data->jobs->Close();
+  Retreat::WaitForLoads();
   for (int id : data->sessions) SessionTable::Get().Release(id);
 }
 

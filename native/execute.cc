@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "decode_request.h"
+#include "engine/tensorflow/lean_executor.h"
 #include "graph_runs.h"
 #include "join_rows.h"
 #include "lane.h"
@@ -83,6 +84,7 @@ Status RunAlone(Request* request, RunLog* log) {
   const auto start = Clock::now();
   Status status = RunSignature(*request->signature, inputs, fetch_set, request->deadline, &results);
   const auto end = Clock::now();
+  if (status.code == kRefusedByLeanExecutor) return status;
   request->run_micros = static_cast<int64_t>(MicrosBetween(start, end));
   GraphRuns::Get().Note(status.ok(), request->run_micros);
   request->rows = request->run_rows = std::max<int64_t>(RowsOf(*request), 1);
@@ -153,6 +155,7 @@ class JoinedRun {
       const int64_t end = std::min(rows_, begin + most);
       const RowRange range{begin, end, policy_.PaddedRows(end - begin)};
       *status = RunPiece(range);
+      if (status->code == kRefusedByLeanExecutor) return Outcome::kFailed;
       log->NoteRun(range.padded);
       most_rows_ = std::max(most_rows_, range.padded);
       if (!status->ok()) return Outcome::kFailed;
@@ -184,6 +187,7 @@ class JoinedRun {
     Piece piece{range, {}};
     const auto start = Clock::now();
     Status status = RunSignature(signature_, inputs, fetch_set_, deadline, &piece.results);
+    if (status.code == kRefusedByLeanExecutor) return status;
     GraphRuns::Get().Note(status.ok(), MicrosSince(start));
     pieces_.push_back(std::move(piece));
     return status;
@@ -270,6 +274,10 @@ void RunGroup(std::span<Request* const> group, RunLog* log) {
     group[0]->signature->MarkUnbatchable();  // it declares a first dimension that its outputs do not have
     return RunEachAlone(group, log);
   }
+  if (status.code == kRefusedByLeanExecutor) {
+    for (Request* request : group) request->status = status;
+    return;
+  }
   if (group.size() == 1) {
     DescribeMisfits(*group[0], &status.message);
     group[0]->status = std::move(status);
@@ -349,6 +357,8 @@ void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
   }
   const int64_t spent = MicrosSince(start);
   log->micros += spent;
+  const auto is_refused = [](const auto& request) { return request->status.code == kRefusedByLeanExecutor; };
+  if (std::any_of(requests.begin(), requests.end(), is_refused)) return;  // this was no run
   // What was refused when it was decoded says nothing of how long a run takes.
   if (run > 0) {
     const int64_t run_micros = std::max<int64_t>(spent - static_cast<int64_t>(refused_micros), 0);

@@ -218,6 +218,17 @@ Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
   return {obstacle.Describe(*request), std::max(kShortestRetry, microseconds(obstacle.wait_micros))};
 }
 
+void DeviceQueue::PutBack(std::vector<std::unique_ptr<Request>> requests) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& request : requests)
+      if (!closed_) Enqueue(std::move(request));
+  }
+  for (auto& request : requests)
+    if (request) Refuse(std::move(request), Closed());
+  not_empty_.notify_one();
+}
+
 void DeviceQueue::Enqueue(std::unique_ptr<Request> request) {
   LaneAccess& access = *request->access;
   Lane& lane = *access.lane;

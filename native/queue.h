@@ -45,6 +45,9 @@ class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
   // a worker, at most once in a turn, when so much waits that it is worth it; for less see EndTurn().
   Refusal Submit(std::unique_ptr<Request> request);
 
+  // Takes in again what was taken and could not be run, all at once, whatever waits by now. Any thread.
+  void PutBack(std::vector<std::unique_ptr<Request>> requests);
+
   // Has what waits seen to, once for all that one turn of the event loop has submitted (measured: a wake-up costs 5 µs,
   // as much as a small run). Wakes one idle worker; that one wakes the next, if it is worth it. But where all that
   // waits is known to be quick, is for one model, and no worker is about to come for it (all sleep, or are at runs that

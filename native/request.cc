@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "engine/tensorflow/retreat.h"
 #include "lane.h"
 #include "session.h"
 
@@ -20,6 +21,8 @@ uint32_t ExpectedMicros(const Request& request) {
 }
 
 bool IsQuick(const Request& request) {
+  // The general session's first runs take long, and with XLA the first of each shape.
+  if (const Retreat* retreat = request.session->retreat(); retreat && retreat->begun()) return false;
   if (request.is_json)
     return request.session->is_steady_for_json() && request.session->quick_json_runs().Expects(request.work_size);
   return request.signature->steady() && request.signature->quick_runs().Expects(request.work_size);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "codec/varint.h"
+#include "engine/tensorflow/lean_executor.h"
+#include "engine/tensorflow/retreat.h"
 #include "run_trace.h"
 #include "session.h"
 
@@ -30,26 +32,70 @@ bool Fits(const TF_Tensor* tensor, const SignatureTensor& declared) {
   return true;
 }
 
+// Where a signature is run: in its own session, or in the one that has taken the lean session's place.
+class RunPlace {
+ public:
+  explicit RunPlace(const Signature& signature) : signature_(signature) {
+    Retreat* retreat = signature.session()->retreat();
+    if (!retreat) return;
+    general_ = retreat->general();
+    if (general_) return;
+    lean_ = LeanHold(*signature.session());
+    general_ = retreat->general();  // it may have come just now, and the lean session have been closed
+  }
+
+  bool is_lean() const { return lean_ && !general_; }
+  TF_Session* session() const { return general_ ? general_->get() : signature_.session()->get(); }
+  const std::vector<TF_Output>& feeds() const {
+    return general_ ? signature_.TensorsIn(*general_).feeds : signature_.feeds();
+  }
+  std::vector<TF_Output> FetchesOf(std::span<const uint32_t> fetch_set) const {
+    const auto& all = general_ ? signature_.TensorsIn(*general_).fetches : signature_.fetches();
+    std::vector<TF_Output> fetches(fetch_set.size());
+    for (size_t i = 0; i < fetches.size(); i++) fetches[i] = all[fetch_set[i]];
+    return fetches;
+  }
+
+ private:
+  const Signature& signature_;
+  std::shared_ptr<Session> general_;
+  LeanHold lean_;
+};
+
+bool IsWhole(std::span<const TF_Output> tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const TF_Output& tensor) { return tensor.oper; });
+}
+
+Status Refused() { return {kRefusedByLeanExecutor, "TensorFlow's single-threaded executor has refused the graph."}; }
+
 }  // namespace
 
 Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
                     Clock::time_point deadline, std::vector<TensorSlice>* results) {
-  std::vector<TF_Output> fetches(fetch_set.size());
-  for (size_t i = 0; i < fetches.size(); i++) fetches[i] = signature.outputs()[fetch_set[i]].output;
   const RunSpan span(signature, inputs);
+  const RunPlace place(signature);
+  const std::vector<TF_Output> fetches = place.FetchesOf(fetch_set);
   if (TfliteModel* model = signature.session()->tflite())
     return model->Run(signature.feeds(), inputs, fetches, results);
+  if (place.is_lean() && signature.is_refused()) return Refused();
+  if (!IsWhole(fetches) || !IsWhole(place.feeds()))
+    return {code::kInternal, "The model that was loaded again lacks a tensor of signature '" + signature.name() + "'."};
   std::vector<TF_Tensor*> outputs(fetches.size(), nullptr);
   const std::string options = RunOptionsFor(*signature.session(), deadline);
   const TF_Buffer run_options{options.data(), options.size(), nullptr};
   TfStatus status;
-  tf.TF_SessionRun(signature.session()->get(), options.empty() ? nullptr : &run_options, signature.feeds().data(),
-                   inputs.data(), static_cast<int>(inputs.size()), fetches.data(), outputs.data(),
-                   static_cast<int>(outputs.size()), nullptr, 0, nullptr, status.get());
+  tf.TF_SessionRun(place.session(), options.empty() ? nullptr : &run_options, place.feeds().data(), inputs.data(),
+                   static_cast<int>(inputs.size()), fetches.data(), outputs.data(), static_cast<int>(outputs.size()),
+                   nullptr, 0, nullptr, status.get());
+  Status outcome = status.ToStatus();
+  if (place.is_lean() && IsLeanRefusal(outcome)) {
+    signature.MarkRefused();
+    return Refused();
+  }
   results->reserve(outputs.size());
   for (TF_Tensor* output : outputs)
     if (output) results->emplace_back(TensorPtr(output));
-  return status.ToStatus();
+  return outcome;
 }
 
 bool FitsSignature(const Request& request) {

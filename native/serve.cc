@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "completion_port.h"
+#include "engine/tensorflow/retreat.h"
 #include "execute.h"
 #include "run_trace.h"
 #include "signal_mask.h"
@@ -37,6 +38,7 @@ bool Serve(DeviceQueue& queue, std::chrono::milliseconds idle) {
       const TakeSpan span(requests.size(), /*on_loop=*/false);
       Execute(requests, &seat.log);
     }
+    TakeRefused(&requests);
     for (auto& request : requests) {
       const auto port = request->port;
       port->Complete(std::move(request));

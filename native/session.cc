@@ -4,8 +4,11 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
+#include "engine/tensorflow/lean_executor.h"
 #include "engine/tensorflow/op_registry.h"
+#include "engine/tensorflow/retreat.h"
 #include "meta_graph.h"
 
 namespace tensorgate {
@@ -71,6 +74,20 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
     session->tflite_ = TfliteModel::Load(options.directory + "/model.tflite", options.tflite_interpreters, status);
     return session->tflite_ ? session : nullptr;
   }
+  auto session = LoadGraph(options, status);
+  if (options.general_config.empty()) return session;
+  SessionOptions general = options;
+  general.config = std::exchange(general.general_config, "");
+  if (session ? session->HasV1ControlFlow() : IsLeanRefusal(*status)) {
+    session.reset();
+    *status = {};
+    return LoadGraph(general, status);
+  }
+  if (session) session->retreat_ = std::make_unique<Retreat>(std::move(general));
+  return session;
+}
+
+std::shared_ptr<Session> Session::LoadGraph(const SessionOptions& options, Status* status) {
   std::unique_ptr<PlacedCopy> copy;
   if (!options.device.empty()) {
     copy = PlacedCopy::Make(options.directory, options.device, status);
@@ -88,6 +105,8 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
     std::vector<const char*> tags;
     for (const std::string& tag : options.tags) tags.push_back(tag.c_str());
     session->graph_ = tf.TF_NewGraph();
+    // As Python does: an operation without a shape function has outputs of unknown shape.
+    if (tf.TF_SetRequireShapeInferenceFns) tf.TF_SetRequireShapeInferenceFns(session->graph_, false);
     session->session_ = tf.TF_LoadSessionFromSavedModel(tf_options.get(), nullptr, directory.c_str(), tags.data(),
                                                         static_cast<int>(tags.size()), session->graph_,
                                                         meta_graph.get(), tf_status.get());
@@ -107,16 +126,25 @@ std::shared_ptr<Session> Session::Load(const SessionOptions& options, Status* st
   return session;
 }
 
-Session::~Session() {
+Session::~Session() { Close(); }
+
+void Session::Close() {
   TfStatus status;
-  if (session_) {
-    tf.TF_CloseSession(session_, status.get());
-    tf.TF_DeleteSession(session_, status.get());
+  if (TF_Session* session = std::exchange(session_, nullptr)) {
+    tf.TF_CloseSession(session, status.get());
+    tf.TF_DeleteSession(session, status.get());
   }
-  if (graph_) tf.TF_DeleteGraph(graph_);
+  if (TF_Graph* graph = std::exchange(graph_, nullptr)) tf.TF_DeleteGraph(graph);
 }
 
 std::optional<GraphTensor> Session::Find(std::string_view tensor_name, TensorRole role) const {
+  if (!retreat_) return FindHere(tensor_name, role);
+  const LeanHold lean(*this);
+  const auto general = retreat_->general();
+  return general ? general->FindHere(tensor_name, role) : FindHere(tensor_name, role);
+}
+
+std::optional<GraphTensor> Session::FindHere(std::string_view tensor_name, TensorRole role) const {
   if (tflite_) {
     const auto& tensors = role == TensorRole::kInput ? tflite_->inputs() : tflite_->outputs();
     const int place = TfliteModel::Find(tensors, tensor_name);

@@ -23,6 +23,7 @@ struct SessionOptions {
   std::string directory;          // of the SavedModel
   std::vector<std::string> tags;  // exact set of the meta graph
   std::string config;             // serialized ConfigProto
+  std::string general_config;     // for what the one before does not run; empty: there is no other
   bool interruptible = false;     // runs have threads of their own, so that a timeout can end them
   int tflite_interpreters = 0;    // above 0: model.tflite is run, by so many, in place of the SavedModel
   std::string device;             // where all of the graph is to run, `/device:GPU:1`; empty: where TensorFlow puts it
@@ -38,17 +39,23 @@ struct GraphTensor {
 
 enum class TensorRole { kInput, kOutput };
 
+class Retreat;
+
 // Process-wide and shared: held by the session table, by each signature prepared on it and so by each request in
 // flight. Closed and freed on the thread that lets go last (a worker, at worst: closing does not wait for the loop).
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
-  // Blocks for as long as the model takes to load. Any thread; no JavaScript.
+  // Blocks for as long as the model takes to load. Any thread; no JavaScript. With a general configuration given, that
+  // one is taken for a graph which the single-threaded executor is known to refuse, at once or later (retreat.h).
   static std::shared_ptr<Session> Load(const SessionOptions& options, Status* status);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   TF_Session* get() const { return session_; }
+  Retreat* retreat() const { return retreat_.get(); }  // null where there is no other configuration
+  // Frees the graph and its weights before the session's own end. No run may be under way or begin.
+  void Close();
   TfliteModel* tflite() const { return tflite_.get(); }  // null for a SavedModel
   bool interruptible() const { return interruptible_; }
 
@@ -72,14 +79,17 @@ class Session {
   const std::vector<LastingEffect>& lasting_effects() const { return lasting_effects_; }
 
   // The graph's tensor of that name (`op:0`; no `:index` means `:0`). The role matters for TensorFlow Lite alone.
+  // Once another session has taken this one's place, that one's.
   std::optional<GraphTensor> Find(std::string_view tensor_name, TensorRole role) const;
 
+ private:
+  Session() = default;
+  std::optional<GraphTensor> FindHere(std::string_view tensor_name, TensorRole role) const;
+  static std::shared_ptr<Session> LoadGraph(const SessionOptions& options, Status* status);
   // Whether the graph or a function of it has TF1 control flow (Switch, Merge, Enter …), which the single-threaded
   // executor refuses.
   bool HasV1ControlFlow() const;
 
- private:
-  Session() = default;
   TF_Graph* graph_ = nullptr;
   TF_Session* session_ = nullptr;
   std::unique_ptr<PlacedCopy> files_;  // kept where the graph may still read some
@@ -89,6 +99,7 @@ class Session {
   std::vector<RowProof> row_proofs_;
   std::vector<LastingEffect> lasting_effects_;
   bool interruptible_ = false;
+  std::unique_ptr<Retreat> retreat_;
   std::atomic<bool> has_batchable_{false};
   std::atomic<bool> is_steady_for_json_{true};
   QuickRuns quick_json_runs_;

@@ -87,14 +87,13 @@ class Acquired {
   int id_;
 };
 
-Napi::Object Describe(Napi::Env env, const Session& session, bool has_v1_control_flow) {
+Napi::Object Describe(Napi::Env env, const Session& session) {
   const std::string& meta_graph = session.meta_graph();
   Napi::Object result = Napi::Object::New(env);
   result["metaGraph"] = Napi::Buffer<char>::Copy(env, meta_graph.data(), meta_graph.size());
   result["steadySignatures"] = Names(env, session.steady_signatures());
   result["rowProofs"] = Proofs(env, session.row_proofs());
   result["lastingEffects"] = Effects(env, session.lasting_effects());
-  result["hasV1ControlFlow"] = has_v1_control_flow;
   if (const TfliteModel* model = session.tflite()) result["tflite"] = DescribeTflite(env, *model);
   return result;
 }
@@ -108,9 +107,8 @@ BackgroundJobs::Settle Load(const SessionOptions& options) {
         [status](Napi::Env env, const Napi::Promise::Deferred& deferred) { deferred.Reject(MakeError(env, status)); };
   }
   const std::shared_ptr<Session> session = SessionTable::Get().Find(acquired->id());
-  const bool has_v1_control_flow = session->HasV1ControlFlow();
   return [=](Napi::Env env, const Napi::Promise::Deferred& deferred) {
-    Napi::Object result = Describe(env, *session, has_v1_control_flow);
+    Napi::Object result = Describe(env, *session);
     result["id"] = acquired->id();
     EnvData::Of(env)->sessions.push_back(acquired->id());
     acquired->Take();
@@ -122,6 +120,8 @@ std::string Bytes(Napi::Value value) {
   auto bytes = value.As<Napi::Uint8Array>();
   return {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
 }
+
+std::string OptionalBytes(Napi::Value value) { return value.IsTypedArray() ? Bytes(value) : std::string(); }
 
 std::string Text(Napi::Value value) { return value.IsString() ? value.ToString().Utf8Value() : std::string(); }
 
@@ -169,6 +169,7 @@ Napi::Value LoadSession(const Napi::CallbackInfo& info) {
   SessionOptions options{given.Get("directory").ToString().Utf8Value(),
                          {},
                          Bytes(given.Get("config")),
+                         OptionalBytes(given.Get("generalConfig")),
                          given.Get("interruptible").ToBoolean(),
                          given.Get("tfliteInterpreters").ToNumber().Int32Value(),
                          Text(given.Get("device")),

@@ -8,7 +8,7 @@ namespace tensorgate {
 // listDevices(config) -> [{ name, memoryBytes }, …]
 Napi::Value ListDevices(const Napi::CallbackInfo& info);
 // loadSession({ directory, tags, config, …, device, target }) -> Promise<{ id, metaGraph, steadySignatures,
-// rowProofs, lastingEffects, hasV1ControlFlow }>
+// rowProofs, lastingEffects }>
 Napi::Value LoadSession(const Napi::CallbackInfo& info);
 // proveRows(metaGraphDef) -> [{ signature, proven, reason }, …]
 Napi::Value ProveRowsOf(const Napi::CallbackInfo& info);

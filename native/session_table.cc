@@ -13,7 +13,7 @@ std::string KeyOf(const SessionOptions& options) {
   for (const std::string& part : {std::to_string(options.tflite_interpreters), options.device, options.target,
                                   std::to_string(options.generation)})
     key.append(2, '\0').append(part);
-  return key.append(2, '\0').append(options.config);
+  return key.append(2, '\0').append(options.config).append(2, '\0').append(options.general_config);
 }
 
 }  // namespace

@@ -66,10 +66,23 @@ std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, 
     signature->defaults_.push_back(MakeDefault(&input));
     signature->json_inputs_.push_back({input.alias, input.dtype, signature->defaults_.back() != nullptr});
   }
-  for (uint32_t i = 0; i < signature->outputs_.size(); i++) signature->all_outputs_.push_back(i);
+  for (const SignatureTensor& output : signature->outputs_) {
+    signature->fetches_.push_back(output.output);
+    signature->all_outputs_.push_back(static_cast<uint32_t>(signature->all_outputs_.size()));
+  }
   if (const TfliteModel* model = signature->session_->tflite(); model && signature->refusal_.ok())
     signature->refusal_ = model->CheckFeeds(signature->feeds_);
   return signature;
+}
+
+const Signature::GraphTensors& Signature::TensorsIn(const Session& general) const {
+  std::call_once(moved_once_, [&] {
+    for (const SignatureTensor& input : inputs_)
+      moved_.feeds.push_back(general.Find(input.tensor_name, TensorRole::kInput).value_or(GraphTensor{}).output);
+    for (const SignatureTensor& output : outputs_)
+      moved_.fetches.push_back(general.Find(output.tensor_name, TensorRole::kOutput).value_or(GraphTensor{}).output);
+  });
+  return moved_;
 }
 
 std::span<const uint32_t> Signature::FetchSet(std::span<const uint32_t> wanted) const {

@@ -66,6 +66,17 @@ class Signature {
   std::span<const SignatureTensor> inputs() const { return inputs_; }
   std::span<const SignatureTensor> outputs() const { return outputs_; }
   const std::vector<TF_Output>& feeds() const { return feeds_; }
+  const std::vector<TF_Output>& fetches() const { return fetches_; }  // one for each output
+
+  // The same tensors in the graph of the session that has taken its own one's place.
+  struct GraphTensors {
+    std::vector<TF_Output> feeds, fetches;
+  };
+  const GraphTensors& TensorsIn(const Session& general) const;
+
+  // Whether the lean executor has refused to run it.
+  bool is_refused() const { return is_refused_.load(std::memory_order_relaxed); }
+  void MarkRefused() const { is_refused_.store(true, std::memory_order_relaxed); }
   const std::vector<JsonInput>& json_inputs() const { return json_inputs_; }
   // What an input is where a request leaves it out, shared by all requests; null if it has no default.
   const TensorPtr& DefaultOf(size_t input) const { return defaults_[input]; }
@@ -86,6 +97,10 @@ class Signature {
   std::vector<SignatureTensor> inputs_;
   std::vector<SignatureTensor> outputs_;
   std::vector<TF_Output> feeds_;
+  std::vector<TF_Output> fetches_;
+  mutable std::once_flag moved_once_;
+  mutable GraphTensors moved_;
+  mutable std::atomic<bool> is_refused_{false};
   std::vector<JsonInput> json_inputs_;
   std::vector<TensorPtr> defaults_;  // by input
   std::vector<uint32_t> all_outputs_;

@@ -31,13 +31,24 @@ struct TfApi {
 #define TENSORGATE_MEMBER(function) decltype(&::function) function = nullptr;
   TENSORGATE_TF_FUNCTIONS(TENSORGATE_MEMBER)
 #undef TENSORGATE_MEMBER
+  // Null in older libraries; declared here since their headers lack it.
+  void (*TF_SetRequireShapeInferenceFns)(TF_Graph* graph, bool require) = nullptr;
 };
 
 // Filled once by OpenTensorFlow, never emptied; read by any thread after that.
 extern TfApi tf;
 
+// Who else may use TensorFlow's symbols.
+enum class TfSymbols {
+  kOwn,     // the addon alone
+  kShared,  // libraries of operations that are opened later, too
+};
+
 // Opens the library in `directory` for the whole process; later calls do nothing. Returns what is wrong, as a
 // clause, empty if it went well. Any thread.
-std::string OpenTensorFlow(const std::string& directory);
+std::string OpenTensorFlow(const std::string& directory, TfSymbols symbols);
+
+// How it was opened; kOwn before. Any thread.
+TfSymbols OpenedTfSymbols();
 
 }  // namespace tensorgate

@@ -5,7 +5,7 @@ import { findLibtensorflow } from './libtensorflow/find.mjs';
 import { ROOT } from './sources.mjs';
 
 /** Programs of `test/native/`. */
-export const NATIVE_TESTS = ['json_tensor_test', 'row_proof_test', 'batching_test'];
+export const NATIVE_TESTS = ['json_tensor_test', 'row_proof_test', 'batching_test', 'retreat_test'];
 
 /** @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env] */
 export function run(command, args, env = process.env) {

@@ -24,9 +24,12 @@ function sanitizedNativeTests() {
   return NATIVE_TESTS.reduce((status, name) => status || runSanitized(name, 'asan-tests', SANITIZE), 0);
 }
 
-/** The only one of them with threads. */
+/** Those of them with threads. */
 function testForRaces() {
-  return runSanitized('batching_test', 'tsan-tests', 'thread');
+  return ['batching_test', 'retreat_test'].reduce(
+    (status, name) => status || runSanitized(name, 'tsan-tests', 'thread'),
+    0,
+  );
 }
 
 /** @param {string} name @param {string} folder @param {string} sanitizers */

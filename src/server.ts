@@ -41,7 +41,8 @@ import { createWarmUp } from './warmup/warm-up.js';
 import { WarmUpMetrics } from './warmup/warm-up-metrics.js';
 import { type DeviceFlags, parseDeviceFlags } from './workers/device-names.js';
 import { Devices } from './workers/devices.js';
-import { loadOpLibraries, openTensorFlow, tensorMemory } from './workers/tensorflow.js';
+import { loadOpLibraries } from './workers/op-libraries.js';
+import { openTensorFlow, tensorMemory } from './workers/tensorflow.js';
 
 export interface ServerOptions {
   readonly flags: Flags;
@@ -99,9 +100,11 @@ export class Server {
   constructor(options: ServerOptions) {
     const { flags } = options;
     this.#options = options;
-    const version = openTensorFlow(options.libtensorflow, memoryOfThisProcess() * TENSOR_MEMORY_SHARE);
+    const opLibraries = flags.customOpPaths.split(',').filter((path) => path !== '');
+    const memory = memoryOfThisProcess() * TENSOR_MEMORY_SHARE;
+    const version = openTensorFlow(options.libtensorflow, memory, opLibraries.length > 0);
     log.info('libtensorflow is open', { version, directory: options.libtensorflow });
-    loadOpLibraries(flags.customOpPaths.split(',').filter((path) => path !== ''));
+    loadOpLibraries(opLibraries, version);
     this.#unpacker = new Unpacker({ budget: tensorMemory, maxRatio: flags.maxUnpackRatio });
     this.#devices = this.#openDevices(flags);
     const loaderOptions = this.#loaderOptions(flags);

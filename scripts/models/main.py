@@ -3,6 +3,7 @@
     python scripts/models/main.py [OUT_DIR]          into test/models, unless told otherwise
     python scripts/models/main.py --bench OUT_DIR    the benchmark models only, which are never committed
     python scripts/models/main.py --rows OUT_DIR     models of full size for the proof of independent rows, likewise
+    python scripts/models/main.py --op-libraries     those that need requirements-op-libraries.txt, into test/conformance
 
 Each model lands in OUT_DIR/NAME/1 and takes the place of what stood in OUT_DIR/NAME. It is then loaded back and
 run, and its answers are compared with values worked out by hand, so a model that is here is a model that works.
@@ -51,23 +52,26 @@ FAMILIES = (
     rows,
 )
 
-TEST_MODELS = Path(__file__).resolve().parents[2] / "test" / "models"
+TESTS = Path(__file__).resolve().parents[2] / "test"
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Make the models of the tests, or those of the benchmarks.")
-    parser.add_argument("out_dir", nargs="?", type=Path, default=TEST_MODELS, metavar="OUT_DIR")
+    parser.add_argument("out_dir", nargs="?", type=Path, default=TESTS / "models", metavar="OUT_DIR")
     parser.add_argument("--bench", type=Path, metavar="OUT_DIR", help="make the benchmark models here instead")
     parser.add_argument("--rows", type=Path, metavar="OUT_DIR", help="make models of full size here instead")
+    parser.add_argument("--op-libraries", action="store_true", help="make the models for libraries of operations")
     return parser.parse_args()
 
 
 def chosen(arguments):
     """Pairs of a family and the folder for it."""
-    if arguments.bench or arguments.rows:
-        larger = ((bench, arguments.bench), (full_size, arguments.rows))
-        return [(family, out_dir) for family, out_dir in larger if out_dir]
-    return [(family, arguments.out_dir) for family in FAMILIES]
+    if arguments.op_libraries:
+        import op_libraries  # the others are made without its packages
+
+        return [(op_libraries, TESTS / "conformance" / "op_libraries")]
+    larger = [(family, out_dir) for family, out_dir in ((bench, arguments.bench), (full_size, arguments.rows)) if out_dir]
+    return larger or [(family, arguments.out_dir) for family in FAMILIES]
 
 
 def main():

@@ -25,6 +25,11 @@ export interface SessionOptions {
   readonly tags: readonly string[];
   /** Serialized ConfigProto. */
   readonly config: Uint8Array;
+  /**
+   * The same for graphs that TensorFlow's single-threaded executor, which `config` then asks for, refuses: at once, or when a
+   * request is to be run (native/engine/tensorflow/retreat.h). Default: there is none.
+   */
+  readonly generalConfig?: Uint8Array | undefined;
   /** Whether the configuration gives runs threads of their own, so that a deadline can end one under way. */
   readonly interruptible: boolean;
   /** Above 0: the folder's model.tflite is run, by so many interpreters, in place of its SavedModel. Default 0. */
@@ -78,8 +83,6 @@ export interface LoadedSession {
   readonly rowProofs: readonly RowProof[];
   /** The first such operation of each signature that has one; none of TensorFlow Lite, whose models are not analysed. */
   readonly lastingEffects: readonly LastingEffect[];
-  /** Whether it has TF1 control flow (Switch, Merge, Enter…), which TensorFlow's single-threaded executor refuses. */
-  readonly hasV1ControlFlow: boolean;
   /** Set where model.tflite was loaded, and then nothing else but `id` is known. */
   readonly tflite?: TfliteGraph;
 }
@@ -191,13 +194,16 @@ export interface MemoryStats {
 }
 
 export interface Binding {
-  /** Opens libtensorflow in `directory` for the whole process; returns its version. Throws UNAVAILABLE. */
-  openLibrary(directory: string): string;
+  /**
+   * Opens libtensorflow in `directory` for the whole process; returns its version. `forOpLibraries`: its symbols stand before
+   * those of libraries that are opened later, as loadOpLibrary() needs it. Throws UNAVAILABLE.
+   */
+  openLibrary(directory: string, forOpLibraries?: boolean): string;
   /** Opens TensorFlow Lite's library at this path for the whole process; returns its version. Throws FAILED_PRECONDITION. */
   openLiteLibrary(path: string): string;
   /**
    * Registers the operations of a library with TensorFlow, for good; a library that is loaded again changes nothing. Throws
-   * TensorFlow's error. Needs openLibrary() first.
+   * the linker's or TensorFlow's error, or FAILED_PRECONDITION where openLibrary() was not `forOpLibraries`.
    */
   loadOpLibrary(path: string): void;
   /** The addon's table of element types, for the test that it equals ours. */

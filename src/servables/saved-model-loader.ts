@@ -96,9 +96,6 @@ function largestBatchOf(batching: BatchingOfVersion): number {
   return batching.kind === 'off' ? 1 : (policyOf(batching)?.maxRunRows ?? MOST_TOGETHER);
 }
 
-/** How TensorFlow words it when the single-threaded executor meets TF1 reference variables, already while restoring. */
-const REFUSED_BY_LEAN_EXECUTOR = /single-threaded executor/i;
-
 function metaGraphOf({ metaGraph, tflite }: LoadedSession): MetaGraph {
   if (tflite === undefined) return readMetaGraph(metaGraph);
   return { signatures: signatureInfos(tfliteSignatures(tflite)), hasVariables: false };
@@ -388,15 +385,9 @@ export class SavedModelLoader implements Loader<SavedModel> {
   async #loadSession(pool: WorkerPool): Promise<LoadedSession> {
     const config = this.#sessionOptions();
     if (this.#options.sessionTarget !== undefined) return this.#loadWith(remoteSessionConfig(config), pool);
-    if (config.interOp > 0 || !this.#isWholeOn(pool)) return this.#loadWith(generalSessionConfig(config), pool);
-    try {
-      const lean = await this.#loadWith(leanSessionConfig(config), pool);
-      if (!lean.hasV1ControlFlow) return lean;
-      await binding.releaseSession(lean.id);
-    } catch (error) {
-      if (!REFUSED_BY_LEAN_EXECUTOR.test(String(error))) throw toServingError(error);
-    }
-    return this.#loadWith(generalSessionConfig(config), pool);
+    const general = generalSessionConfig(config);
+    if (config.interOp > 0 || !this.#isWholeOn(pool)) return this.#loadWith(general, pool);
+    return this.#loadWith(leanSessionConfig(config), pool, general);
   }
 
   /** Whether all of a graph lies where its inputs and outputs do, whatever devices it names itself: see leanSessionConfig(). */
@@ -410,7 +401,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
     return { ...threadsOf(parallelism, base), gpuMemoryFraction, gpuMemoryGrowth, devices, base };
   }
 
-  async #loadWith(config: Uint8Array, { placement }: WorkerPool): Promise<LoadedSession> {
+  async #loadWith(config: Uint8Array, { placement }: WorkerPool, generalConfig?: Uint8Array): Promise<LoadedSession> {
     const { tags, sessionTarget: target } = this.#options;
     const { path: directory } = this.#version;
     const interruptible = target !== undefined || this.#sessionOptions().interOp > 0;
@@ -420,6 +411,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
         directory,
         tags,
         config,
+        generalConfig,
         interruptible,
         device: placement,
         target,

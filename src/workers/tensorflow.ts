@@ -1,17 +1,16 @@
-import { resolve } from 'node:path';
-import { failedPrecondition, invalidArgument, toServingError } from '../errors.js';
+import { failedPrecondition, toServingError } from '../errors.js';
 import { binding } from '../native/binding.js';
 
 /**
  * Opens libtensorflow for the whole process, all workers included, bounds the memory that the tensors of requests may hold
  * together, and has the calling thread, the event loop's, scheduled sooner. Returns TensorFlow's version. Throws UNAVAILABLE if
- * the library cannot be opened.
+ * the library cannot be opened. `forOpLibraries`: whether loadOpLibraries() will follow.
  */
-export function openTensorFlow(directory: string, tensorMemoryBytes: number): string {
+export function openTensorFlow(directory: string, tensorMemoryBytes: number, forOpLibraries = false): string {
   // TensorFlow says a line for every file it reads; warnings and errors remain. Set it to 0 to see all.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   try {
-    const version = binding.openLibrary(directory);
+    const version = binding.openLibrary(directory, forOpLibraries);
     binding.setMemoryBudget(tensorMemoryBytes);
     binding.shortenTimeSlice();
     return version;
@@ -38,24 +37,6 @@ export function openTensorFlowLite(path: string): string {
       `The library of TensorFlow Lite cannot be opened: ${toServingError(error).message}. Remove it and fetch it anew with ` +
         '`npm run fetch:tflite`, or name the folder of another copy in LIBTENSORFLOWLITE_DIR.',
     );
-  }
-}
-
-/**
- * Registers the custom operations of these libraries for the whole process; to be called once, before any model is loaded.
- * Throws INVALID_ARGUMENT, with TensorFlow's reason, for the first file that cannot be loaded.
- */
-export function loadOpLibraries(paths: readonly string[]): void {
-  for (const path of paths) {
-    try {
-      // Absolute: the dynamic linker would look for a bare name elsewhere.
-      binding.loadOpLibrary(resolve(path));
-    } catch (error) {
-      throw invalidArgument(
-        `--custom_op_paths names ${resolve(path)}, which cannot be loaded: ${toServingError(error).message}. Give shared ` +
-          'libraries of operations that were built for this TensorFlow, separated by commas.',
-      );
-    }
   }
 }
 

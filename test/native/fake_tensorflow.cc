@@ -24,6 +24,12 @@ struct TSL_Status {  // which TF_Status is another name of
 struct TF_Operation {
   std::string name;
 };
+struct TF_SessionOptions {
+  std::string config;
+};
+struct TF_Session {
+  std::string config;
+};
 
 namespace tensorgate {
 
@@ -31,6 +37,8 @@ namespace {
 
 std::mutex mutex;
 FakeRun fake_run;
+FakeStep fake_load, fake_executor;
+int open_sessions = 0;
 std::map<std::string, TF_Operation> operations;
 
 void SetStatus(TF_Status* status, int code, const std::string& message) {
@@ -54,9 +62,38 @@ TF_Tensor* Copy(const TF_Tensor* tensor) {
   return WrapSlab(tensor->dtype, tensor->dims, std::move(bytes)).release();
 }
 
-void Run(TF_Session*, const TF_Buffer*, const TF_Output* feeds, TF_Tensor* const* inputs, int input_count,
+// What the step that `set` points to makes of it; good without one.
+Status Ask(FakeStep* set, const std::string& config) {
+  FakeStep step;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    step = *set;
+  }
+  return step ? step(config) : Status{};
+}
+
+TF_Session* LoadSession(const TF_SessionOptions* options, const TF_Buffer*, const char*, const char* const*, int,
+                        TF_Graph*, TF_Buffer*, TF_Status* status) {
+  if (const Status outcome = Ask(&fake_load, options->config); !outcome.ok()) {
+    SetStatus(status, outcome.code, outcome.message);
+    return nullptr;
+  }
+  std::lock_guard<std::mutex> lock(mutex);
+  open_sessions++;
+  return new TF_Session{options->config};
+}
+
+void DeleteSession(TF_Session* session, TF_Status*) {
+  delete session;
+  std::lock_guard<std::mutex> lock(mutex);
+  open_sessions--;
+}
+
+void Run(TF_Session* session, const TF_Buffer*, const TF_Output* feeds, TF_Tensor* const* inputs, int input_count,
          const TF_Output* fetches, TF_Tensor** outputs, int output_count, const TF_Operation* const*, int, TF_Buffer*,
          TF_Status* status) {
+  if (const Status outcome = Ask(&fake_executor, session->config); !outcome.ok())
+    return SetStatus(status, outcome.code, outcome.message);
   FakeRun run;
   {
     std::lock_guard<std::mutex> lock(mutex);
@@ -97,12 +134,23 @@ void UseFakeTensorFlow() {
   tf.TF_Dim = [](const TF_Tensor* tensor, int axis) { return tensor->dims[axis]; };
   tf.TF_TensorByteSize = [](const TF_Tensor* tensor) { return tensor->size; };
   tf.TF_TensorData = [](const TF_Tensor* tensor) { return tensor->data; };
-  tf.TF_NewSessionOptions = [] { return static_cast<TF_SessionOptions*>(nullptr); };
-  tf.TF_DeleteSessionOptions = [](TF_SessionOptions*) {};
-  tf.TF_SetConfig = [](TF_SessionOptions*, const void*, size_t, TF_Status*) {};
-  tf.TF_NewGraph = [] { return static_cast<TF_Graph*>(nullptr); };
-  tf.TF_LoadSessionFromSavedModel = [](const TF_SessionOptions*, const TF_Buffer*, const char*, const char* const*, int,
-                                       TF_Graph*, TF_Buffer*, TF_Status*) { return static_cast<TF_Session*>(nullptr); };
+  tf.TF_NewSessionOptions = [] { return new TF_SessionOptions; };
+  tf.TF_DeleteSessionOptions = [](TF_SessionOptions* options) { delete options; };
+  tf.TF_SetConfig = [](TF_SessionOptions* options, const void* config, size_t size, TF_Status*) {
+    options->config.assign(static_cast<const char*>(config), size);
+  };
+  // Of no contents, never looked into.
+  tf.TF_NewGraph = [] {
+    static char graph;
+    return reinterpret_cast<TF_Graph*>(&graph);
+  };
+  tf.TF_LoadSessionFromSavedModel = LoadSession;
+  tf.TF_CloseSession = [](TF_Session*, TF_Status*) {};
+  tf.TF_DeleteSession = DeleteSession;
+  tf.TF_GraphNextOperation = [](TF_Graph*, size_t*) { return static_cast<TF_Operation*>(nullptr); };
+  tf.TF_GraphNumFunctions = [](TF_Graph*) { return 0; };
+  tf.TF_GraphGetFunctions = [](TF_Graph*, TF_Function**, int, TF_Status*) { return 0; };
+  tf.TF_DeleteGraph = [](TF_Graph*) {};
   tf.TF_GraphOperationByName = OperationByName;
   tf.TF_OperationNumOutputs = [](TF_Operation*) { return 1; };
   tf.TF_OperationOutputType = [](TF_Output output) { return static_cast<TF_DataType>(OutputType(output)); };
@@ -112,6 +160,21 @@ void UseFakeTensorFlow() {
 void SetFakeRun(FakeRun run) {
   std::lock_guard<std::mutex> lock(mutex);
   fake_run = std::move(run);
+}
+
+void SetFakeLoad(FakeStep load) {
+  std::lock_guard<std::mutex> lock(mutex);
+  fake_load = std::move(load);
+}
+
+void SetFakeExecutor(FakeStep executor) {
+  std::lock_guard<std::mutex> lock(mutex);
+  fake_executor = std::move(executor);
+}
+
+int OpenFakeSessions() {
+  std::lock_guard<std::mutex> lock(mutex);
+  return open_sessions;
 }
 
 std::shared_ptr<Session> FakeSession() {

@@ -19,6 +19,14 @@ void UseFakeTensorFlow();
 using FakeRun = std::function<Status(int64_t rows, TF_Tensor* first_input)>;
 void SetFakeRun(FakeRun run);
 
+// What loading a session with that configuration, and running in it, end with before anything else. Any thread calls
+// them. None: well.
+using FakeStep = std::function<Status(const std::string& config)>;
+void SetFakeLoad(FakeStep load);
+void SetFakeExecutor(FakeStep executor);
+// Sessions that have been loaded and not been deleted.
+int OpenFakeSessions();
+
 // Outputs whose op's name begins with `const` have two rows, whatever is fed.
 std::shared_ptr<Session> FakeSession();
 

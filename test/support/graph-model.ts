@@ -97,6 +97,7 @@ const INITIALIZER = '__saved_model_init_op';
 const FIRST_OUTPUTS: Readonly<Record<string, string>> = {
   Add: 'z',
   AddV2: 'z',
+  Cast: 'y',
   Greater: 'z',
   Less: 'z',
   Maximum: 'z',

@@ -11,6 +11,7 @@ import { type RunProcessOptions, runProcess } from './run-process.js';
 const ENVIRONMENTS = {
   clients: { requirements: 'test/conformance/requirements-clients.txt', isWhole: true },
   tensorflow: { requirements: 'test/conformance/requirements-tensorflow.txt', isWhole: true },
+  'op-libraries': { requirements: 'test/conformance/requirements-op-libraries.txt', isWhole: true },
   models: { requirements: 'scripts/models/requirements.txt', isWhole: false },
 } as const;
 

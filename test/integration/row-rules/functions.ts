@@ -1,7 +1,7 @@
 /** Calls, branches and loops; the lists and variables that they use. */
 import { type Node, type NodeList, T, type TypeName } from '../../support/graph-model.js';
 import type { CaseGraph } from '../../support/row-cases.js';
-import type { RuleTable, RuleTests } from './rule-tests.js';
+import type { Build, RuleTable, RuleTests } from './rule-tests.js';
 
 const float: { readonly type: TypeName } = { type: 'float' };
 const scalar = (body: NodeList, value: number) => body.constant('float', [], [value]);
@@ -184,6 +184,138 @@ function variable(g: CaseGraph, shape: readonly number[]): Node {
 }
 const read = (g: CaseGraph, handle: Node) => g.op('ReadVariableOp', [handle], { dtype: float }, 'float');
 
+const item = { element_dtype: float } as const;
+const at = (body: NodeList, list: Node, place: Node) =>
+  body.op('TensorListGetItem', [list, place, body.constant('int32', [1], [3])], item, 'float');
+const put = (body: NodeList, list: Node, place: Node, x: Node) =>
+  body.op('TensorListSetItem', [list, place, x], item, 'variant');
+const reserve = (g: NodeList, count: Node) =>
+  g.op('TensorListReserve', [g.constant('int32', [1], [3]), count], listAttrs, 'variant');
+const int32 = { T: { type: 'int32' } } as const;
+
+type RowStep = (
+  body: NodeList,
+  args: { i: Node; n: Node; rows: Node; a: Node; b: Node; last: Node },
+) => {
+  a?: Node;
+  b?: Node;
+  last?: Node;
+  i?: Node;
+};
+
+/**
+ * What map_fn makes: a loop over the rows, which reads each from a list, and puts what becomes of it into others, `a` and
+ * `b`. `last` goes from pass to pass. The result is `a`, or what `last` is in the end for all rows.
+ */
+function overRows(
+  step: RowStep,
+  { from = 0, less = 0, fetch = 'a' }: { from?: number; less?: number; fetch?: 'a' | 'b' | 'last' } = {},
+): Build {
+  return (g) => {
+    const x = g.rows('float', [3]);
+    const n = g.count(x);
+    const rows = g.op('TensorListFromTensor', [x, g.ints(3)], listAttrs, 'variant');
+    const limit = less === 0 ? n : g.op('Sub', [n, g.int(less)], int32);
+    const inputs = [g.int(from), limit, n, rows, reserve(g.graph, n), reserve(g.graph, n), g.weights([3])];
+    const outputs = loop(
+      g,
+      'StatelessWhile',
+      inputs,
+      (body, [i, end]) => body.op('Less', [i as Node, end as Node], int32, 'bool'),
+      (body, [i, end, count, list, a, b, last]) => {
+        const args = {
+          i: i as Node,
+          n: count as Node,
+          rows: list as Node,
+          a: a as Node,
+          b: b as Node,
+          last: last as Node,
+        };
+        const same = (node: Node) => body.op('Identity', [node], { T: { type: node.dtype } });
+        const next = step(body, args);
+        const i1 = next.i ?? body.op('AddV2', [args.i, body.constant('int32', [], [1])], int32);
+        return [
+          i1,
+          same(end as Node),
+          same(args.n),
+          same(args.rows),
+          next.a ?? same(args.a),
+          next.b ?? same(args.b),
+          next.last ?? same(args.last),
+        ];
+      },
+    );
+    if (fetch === 'last') return g.op('AddV2', [x, outputs[6] as Node], T(x));
+    const attrs = { element_dtype: float, num_elements: -1 } as const;
+    return g.op('TensorListStack', [outputs[fetch === 'a' ? 4 : 5] as Node, g.ints(3)], attrs, 'float');
+  };
+}
+
+const tanh = (body: NodeList, x: Node) => body.op('Tanh', [x], { T: float });
+const total = (body: NodeList, x: Node) =>
+  body.op('Sum', [x, body.constant('int32', [1], [0])], { T: float, Tidx: { type: 'int32' }, keep_dims: true });
+const plus = (body: NodeList, x: Node, y: Node) => body.op('AddV2', [x, y], { T: float });
+const minusOne = (body: NodeList, x: Node) => body.op('Sub', [x, body.constant('int32', [], [1])], int32);
+const zero = (body: NodeList) => body.constant('int32', [], [0]);
+
+/** Loops over rows that keep them apart, and those that do not. */
+const OVER_ROWS: { readonly right: readonly Build[]; readonly wrong: readonly Build[] } = {
+  right: [
+    overRows((body, { i, rows, a }) => ({ a: put(body, a, i, tanh(body, at(body, rows, i))) })),
+    overRows(
+      (body, { i, rows, a, b }) => {
+        const x = at(body, rows, i);
+        return { a: put(body, a, i, x), b: put(body, b, i, plus(body, x, total(body, x))) };
+      },
+      { fetch: 'b' },
+    ),
+  ],
+  wrong: [
+    // The row before, the first, the last.
+    overRows((body, { i, rows, a }) => ({
+      a: put(body, a, i, at(body, rows, body.op('Maximum', [minusOne(body, i), zero(body)], int32))),
+    })),
+    overRows((body, { i, rows, a }) => ({ a: put(body, a, i, at(body, rows, zero(body))) })),
+    overRows((body, { i, n, rows, a }) => ({ a: put(body, a, i, at(body, rows, minusOne(body, n))) })),
+    // Put where another one belongs.
+    overRows((body, { i, n, rows, a }) => ({
+      a: put(body, a, body.op('Sub', [minusOne(body, n), i], int32), at(body, rows, i)),
+    })),
+    overRows((body, { rows, a, i }) => ({ a: put(body, a, zero(body), at(body, rows, i)) })),
+    // A sum so far, put with each, or the last row for all.
+    overRows((body, { i, rows, a, last }) => {
+      const sum = plus(body, last, at(body, rows, i));
+      return { a: put(body, a, i, sum), last: sum };
+    }),
+    overRows((body, { i, rows }) => ({ last: at(body, rows, i) }), { fetch: 'last' }),
+    // Not all rows.
+    overRows((body, { i, rows, a }) => ({ a: put(body, a, i, at(body, rows, i)) }), { less: 1 }),
+    overRows((body, { i, rows, a }) => ({ a: put(body, a, i, at(body, rows, i)) }), { from: 1 }),
+    overRows((body, { i, rows, a }) => ({
+      a: put(body, a, i, at(body, rows, i)),
+      i: body.op('AddV2', [i, body.constant('int32', [], [2])], int32),
+    })),
+    // The number of the row.
+    overRows((body, { i, rows, a }) => {
+      const number = body.op('Cast', [i], { SrcT: { type: 'int32' }, DstT: float }, 'float');
+      return { a: put(body, a, i, plus(body, at(body, rows, i), number)) };
+    }),
+    // Two lists that change places with each pass.
+    overRows((body, { i, rows, a, b }) => {
+      const x = at(body, rows, i);
+      return { a: put(body, b, i, x), b: put(body, a, i, tanh(body, x)) };
+    }),
+    // A new list with each pass, which has the last row alone; and one that stays empty, with one more.
+    overRows((body, { i, n, rows }) => ({ a: put(body, reserve(body, n), i, at(body, rows, i)) })),
+    overRows((body, { i, rows, b }) => ({ a: put(body, b, i, at(body, rows, i)) })),
+    // Read back from what has been put so far.
+    overRows((body, { i, rows, a }) => {
+      const filled = put(body, a, i, at(body, rows, i));
+      return { a: put(body, filled, i, at(body, filled, zero(body))) };
+    }),
+  ],
+};
+
 export const FUNCTIONS: RuleTable = {
   ...tableOf('PartitionedCall StatefulPartitionedCall', (op) => ({
     right: [
@@ -231,7 +363,12 @@ export const FUNCTIONS: RuleTable = {
       },
     ],
   })),
-  ...tableOf('While StatelessWhile', whiles),
+  While: whiles('While'),
+  StatelessWhile: {
+    right: [...whiles('StatelessWhile').right, ...OVER_ROWS.right],
+    wrong: [...whiles('StatelessWhile').wrong, ...OVER_ROWS.wrong],
+  },
+
   TensorListFromTensor: {
     right: [(g) => getItem(g, fromTensor(g, steps(g)), g.int(2))],
     wrong: [
