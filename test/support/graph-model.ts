@@ -118,6 +118,8 @@ export class GraphModel extends NodeList {
   readonly #signatures = new Map<string, { inputs: readonly InputNode[]; outputs: readonly Node[] }>();
   readonly #functions: Init<FunctionDef>[] = [];
   readonly #initializers: string[] = [];
+  /** Those that are being built counted. */
+  #functionCount = 0;
 
   /** Has an operation done once, when the model is loaded: it fills a table or sets a variable. */
   initialize(op: string, inputs: readonly Node[], attrs: Attrs): void {
@@ -136,7 +138,7 @@ export class GraphModel extends NodeList {
     args: readonly TypeName[],
     build: (body: NodeList, args: readonly Node[]) => readonly Node[],
   ): { func: string } {
-    const name = `function_${this.#functions.length}`;
+    const name = `function_${this.#functionCount++}`;
     const body = new Body();
     const results = build(
       body,

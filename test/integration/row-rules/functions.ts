@@ -196,6 +196,7 @@ const int32 = { T: { type: 'int32' } } as const;
 type RowStep = (
   body: NodeList,
   args: { i: Node; n: Node; rows: Node; a: Node; b: Node; last: Node },
+  g: CaseGraph,
 ) => {
   a?: Node;
   b?: Node;
@@ -232,7 +233,7 @@ function overRows(
           last: last as Node,
         };
         const same = (node: Node) => body.op('Identity', [node], { T: { type: node.dtype } });
-        const next = step(body, args);
+        const next = step(body, args, g);
         const i1 = next.i ?? body.op('AddV2', [args.i, body.constant('int32', [], [1])], int32);
         return [
           i1,
@@ -308,6 +309,23 @@ const OVER_ROWS: { readonly right: readonly Build[]; readonly wrong: readonly Bu
     // A new list with each pass, which has the last row alone; and one that stays empty, with one more.
     overRows((body, { i, n, rows }) => ({ a: put(body, reserve(body, n), i, at(body, rows, i)) })),
     overRows((body, { i, rows, b }) => ({ a: put(body, b, i, at(body, rows, i)) })),
+    // A loop over the rows in the loop over the rows, which puts each where the outer one is.
+    overRows((body, { i, n, rows, a }, g) => {
+      const types = ['int32', 'int32', 'int32', 'variant', 'variant'] as const;
+      const cond = g.graph.function(types, (inner, [j, count]) => [
+        inner.op('Less', [j as Node, count as Node], int32, 'bool'),
+      ]);
+      const each = g.graph.function(types, (inner, [j, count, place, list, to]) => [
+        inner.op('AddV2', [j as Node, inner.constant('int32', [], [1])], int32),
+        inner.op('Identity', [count as Node], int32),
+        inner.op('Identity', [place as Node], int32),
+        inner.op('Identity', [list as Node], { T: { type: 'variant' } }),
+        put(inner, to as Node, place as Node, at(inner, list as Node, j as Node)),
+      ]);
+      const inputs = [zero(body), n, i, rows, reserve(body, n)];
+      const outputs = body.add('StatelessWhile', inputs, { T: { types }, cond, body: each }, types);
+      return { a: put(body, a, i, at(body, outputs[4] as Node, i)) };
+    }),
     // Read back from what has been put so far.
     overRows((body, { i, rows, a }) => {
       const filled = put(body, a, i, at(body, rows, i));
