@@ -8,7 +8,7 @@ import { reloadConfig } from '../../src/api/reload-config.js';
 import { ConfigFileWatch } from '../../src/config/config-file-watch.js';
 import { Configurator, type ConfiguratorOptions, type ConfiguredManager } from '../../src/config/configurator.js';
 import { describeConfig } from '../../src/config/effective-config.js';
-import type { VersionLabels } from '../../src/core/manager.js';
+import type { LabelledModel } from '../../src/core/model-labels.js';
 import { Code, invalidArgument, type ServingError } from '../../src/errors.js';
 import { parseTextProto } from '../../src/formats/text-proto.js';
 import { ModelServerConfig } from '../../src/gen/messages.js';
@@ -17,23 +17,28 @@ import { withTempDir } from '../support/models.js';
 
 /** A Manager of which the test says which versions are available. */
 class FakeManager implements ConfiguredManager {
-  labels: VersionLabels = new Map();
+  labels: readonly LabelledModel[] = [];
   readonly available = new Set<string>();
   readonly broken = new Map<string, ServingError>();
   waitedFor: string[] = [];
   /** What settled() waits for, by name of the model; none: it does not wait. */
   readonly loads = new Map<string, Promise<void>>();
-  setVersionLabels(labels: VersionLabels): void {
+  /** Base paths that nothing is served from. */
+  readonly elsewhere = new Set<string>();
+  setVersionLabels(labels: readonly LabelledModel[]): void {
     this.labels = labels;
   }
   labelledVersion(name: string, label: string): bigint | undefined {
-    return this.labels.get(name)?.get(label);
+    return this.labels.find((model) => model.name === name)?.versionLabels?.get(label);
   }
   isAvailable(name: string, version: bigint): boolean {
     return this.available.has(`${name} ${version}`);
   }
-  hasAvailable(name: string): boolean {
-    return [...this.available].some((entry) => entry.startsWith(`${name} `));
+  isServedFrom(name: string, basePath: string): boolean {
+    return !this.elsewhere.has(basePath) && [...this.available].some((entry) => entry.startsWith(`${name} `));
+  }
+  isMoving(): boolean {
+    return false;
   }
   async settled(names: ReadonlySet<string>): Promise<void> {
     this.waitedFor = [...names];
@@ -46,11 +51,16 @@ class FakeManager implements ConfiguredManager {
 
 let manager: FakeManager;
 let updates: string[];
+let forgotten: string[];
+/** What the source finds wrong with base folders, by name of the model. */
+let problems: Map<string, string>;
 let captured: CapturedLog;
 beforeEach(() => {
   captured = captureLog();
   manager = new FakeManager();
   updates = [];
+  forgotten = [];
+  problems = new Map();
 });
 afterEach(() => captured.restore());
 
@@ -58,6 +68,10 @@ function create(options: Partial<ConfiguratorOptions> = {}): Configurator {
   const source = {
     update: async (models: readonly { readonly name: string }[]) => {
       updates.push(models.map(({ name }) => name).join());
+      return problems;
+    },
+    forget: (names: ReadonlySet<string>) => {
+      forgotten.push(...names);
     },
   };
   return new Configurator({ manager, source, models: [], origin: 'flags', ...options });

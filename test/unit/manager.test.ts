@@ -36,6 +36,10 @@ function aspire(name: string, ...versions: bigint[]): void {
   );
 }
 
+function label(name: string, label: string, version: bigint): void {
+  manager.setVersionLabels([{ name, basePath: `/models/${name}`, versionLabels: new Map([[label, version]]) }]);
+}
+
 function loaderOf(name: string, version: bigint): FakeLoader {
   const loader = loaders.findLast(({ version: { id } }) => id.name === name && id.version === version);
   assert.ok(loader, `version ${version} of ${name} has no loader`);
@@ -526,7 +530,7 @@ describe('Manager.acquire()', () => {
       Code.INVALID_ARGUMENT,
       'Unrecognized servable version label: stable. Model m has no version labels.',
     );
-    manager.setVersionLabels(new Map([['m', new Map([['canary', 1n]])]]));
+    label('m', 'canary', 1n);
     throwsServing(
       () => manager.acquire(request),
       Code.INVALID_ARGUMENT,
@@ -536,7 +540,7 @@ describe('Manager.acquire()', () => {
 
   it('gives the version that a label stands for, the case of letters counting', async () => {
     await serve('m', 1n, 2n);
-    manager.setVersionLabels(new Map([['m', new Map([['stable', 1n]])]]));
+    label('m', 'stable', 1n);
     const request = { name: 'm', versionLabel: 'stable' };
     assert.equal(
       withHandle(manager.acquire(request), ({ servable }) => servable),
@@ -560,7 +564,7 @@ describe('Manager.acquire()', () => {
 
   it('finds nothing for a label whose version is not available', async () => {
     await serve('m', 1n);
-    manager.setVersionLabels(new Map([['m', new Map([['next', 2n]])]]));
+    label('m', 'next', 2n);
     throwsServing(
       () => manager.acquire({ name: 'm', versionLabel: 'next' }),
       Code.NOT_FOUND,

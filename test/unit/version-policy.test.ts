@@ -125,7 +125,7 @@ describe('nextAction() of the availability-preserving policy', () => {
   for (const [name, rows, expected] of cases) {
     it(name, () => {
       const action = nextAction(rows.map(toSnapshot));
-      assert.equal(action && `${action.kind} ${action.version}`, expected);
+      assert.equal(action && `${action.kind} ${action.entry.version}`, expected);
     });
   }
 });
@@ -202,7 +202,7 @@ describe('nextActionSavingMemory(), the resource-preserving policy', () => {
   for (const [name, rows, expected] of cases) {
     it(name, () => {
       const action = nextActionSavingMemory(rows.map(toSnapshot));
-      assert.equal(action && `${action.kind} ${action.version}`, expected);
+      assert.equal(action && `${action.kind} ${action.entry.version}`, expected);
     });
   }
 });
