@@ -146,6 +146,11 @@ export class ManagedModel<S> {
     return this.settled && wanted.some(({ state }) => state === ManagerState.AVAILABLE) && !wanted.some(isElsewhere);
   }
 
+  /** Whether the model is served, and has not only been wanted from below this base path. */
+  isServedElsewhere(basePath: string): boolean {
+    return this.#available.size > 0 && this.#some(({ aspired, version }) => aspired && version.basePath !== basePath);
+  }
+
   /** Whether a number that is wanted at one place is still served from another. */
   get isMoving(): boolean {
     return this.#some(({ aspired, id }) => aspired && this.available(id.version)?.aspired === false);
@@ -166,7 +171,7 @@ export class ManagedModel<S> {
     }
     for (const version of versions) this.#want(version);
     this.#findAvailable();
-    this.advance();
+    this.#advance();
   }
 
   #forgo(harness: LoaderHarness<S>): void {
@@ -207,7 +212,7 @@ export class ManagedModel<S> {
   }
 
   /** Starts every transition that the policy allows now; each of them calls back here when it is through. */
-  advance(): void {
+  #advance(): void {
     this.#labels.follow((basePath) => this.isServedFrom(basePath));
     this.#forgetEnded();
     const next = this.#options.transitionPolicy ?? nextAction;
@@ -224,7 +229,7 @@ export class ManagedModel<S> {
       // Wanted again while it was being unloaded.
       if (harness.aspired) this.#begin(harness.version);
     }
-    this.advance();
+    this.#advance();
   }
 
   /** A version that nobody wants and that has ended is told of only while there is no other one of its number. */

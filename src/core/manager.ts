@@ -73,14 +73,14 @@ export class Manager<S> {
 
   /**
    * Replaces all labels of all models at once, but of those that are served and have another base path now: their labels
-   * follow when they are served from there.
+   * follow when they are served from there. To be called before their versions there are aspired.
    */
   setVersionLabels(models: readonly LabelledModel[]): void {
     const byName = new Map(models.map((model) => [model.name, model]));
     for (const name of new Set([...this.#labels.keys(), ...byName.keys()])) {
       const labels = byName.get(name);
-      this.#labelsOf(name).configure(labels, this.#isServedElsewhere(labels));
-      this.#models.get(name)?.advance();
+      const moves = labels !== undefined && this.#models.get(name)?.isServedElsewhere(labels.basePath) === true;
+      this.#labelsOf(name).configure(labels, moves);
     }
   }
 
@@ -88,11 +88,6 @@ export class Manager<S> {
     const labels = this.#labels.get(name) ?? new ModelLabels();
     this.#labels.set(name, labels);
     return labels;
-  }
-
-  #isServedElsewhere(labels: LabelledModel | undefined): boolean {
-    if (labels === undefined || !this.hasAvailable(labels.name)) return false;
-    return !this.isServedFrom(labels.name, labels.basePath);
   }
 
   /** The version that the label of the model is configured to stand for, available or not; undefined if there is no such label. */

@@ -17,10 +17,9 @@ export class ModelLabels {
   #inForce: LabelledModel | undefined;
   #next: LabelledModel | undefined;
 
-  /** `isServedElsewhere`: whether the model is served, and not yet from below the new base path. */
-  configure(labels: LabelledModel | undefined, isServedElsewhere: boolean): void {
-    const moves = this.#inForce !== undefined && labels !== undefined && this.#inForce.basePath !== labels.basePath;
-    this.#next = moves && isServedElsewhere ? labels : undefined;
+  /** `moves`: whether the model is served, and has so far been wanted from another base path. */
+  configure(labels: LabelledModel | undefined, moves: boolean): void {
+    this.#next = moves ? labels : undefined;
     if (this.#next === undefined) this.#inForce = labels;
   }
 

@@ -43,7 +43,7 @@ export interface VersionSnapshot {
    * Whether requests for this number get another version of the same number, which lies at another place. Default: false.
    */
   readonly isReplaced?: boolean;
-  /** Whether a label still needs this version, wanted or not. Default: false. */
+  /** Whether a label still needs this version although it is not wanted. Default: false. */
   readonly isHeld?: boolean;
 }
 
@@ -95,7 +95,7 @@ function nextUnload<V extends VersionSnapshot>(versions: readonly V[]): V | unde
   const isServed = aspired.some((entry) => entry.state === ManagerState.AVAILABLE);
   const numbers = new Set(aspired.map((entry) => entry.version));
   const mayGo = (entry: V) =>
-    !entry.isHeld && (entry.isReplaced || aspired.length === 0 || (isServed && !numbers.has(entry.version)));
+    aspired.length === 0 || (!entry.isHeld && (entry.isReplaced || (isServed && !numbers.has(entry.version))));
   const unwanted = versions.filter((entry) => !entry.aspired && entry.state === ManagerState.AVAILABLE);
   return newestFirst(unwanted.filter(mayGo)).at(-1);
 }

@@ -21,6 +21,8 @@ export interface DeviceInfo {
 export interface SessionOptions {
   /** The SavedModel's folder. */
   readonly directory: string;
+  /** Says in a few words what the folder's files are: sessions of different ones are never shared. Default: nothing. */
+  readonly files?: string;
   /** Exact set of the meta graph's tags. */
   readonly tags: readonly string[];
   /** Serialized ConfigProto. */

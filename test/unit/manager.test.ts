@@ -32,7 +32,10 @@ afterEach(() => captured.restore());
 function aspire(name: string, ...versions: bigint[]): void {
   manager.setAspiredVersions(
     name,
-    versions.map((version): AspiredVersion => ({ id: { name, version }, path: `/models/${name}/${version}` })),
+    versions.map((version): AspiredVersion => {
+      const basePath = `/models/${name}`;
+      return { id: { name, version }, path: `${basePath}/${version}`, basePath };
+    }),
   );
 }
 
