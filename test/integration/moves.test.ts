@@ -68,7 +68,7 @@ interface Question {
   readonly label?: string;
 }
 
-async function valueOf(client: DoorClient, { model, version, label }: Question): Promise<number> {
+async function answerTo(client: DoorClient, { model, version, label }: Question): Promise<number> {
   const which = version === undefined ? {} : { version };
   const call = { ...halfPlusTwoCall([X]).call, model, ...which, ...(label === undefined ? {} : { label }) };
   return Number((await client.predict(call)).y?.values[0]);
@@ -102,7 +102,7 @@ class Traffic {
     while (!this.#over) {
       const atFirst = this.#allowed.get(question);
       if (atFirst === undefined) return;
-      const value = await valueOf(client, question);
+      const value = await answerTo(client, question);
       const atLast = this.#allowed.get(question) ?? atFirst;
       const told = JSON.stringify({ ...question, version: String(question.version) });
       assert.ok(atFirst.has(value) || atLast.has(value), `${told} is answered with ${value}`);
@@ -145,7 +145,7 @@ async function follow(server: TestServer, steps: readonly Step[], put: (step: St
       await put(step);
       traffic.allow(allowed(step));
       for (const [question, kind] of step.expected)
-        for (const client of [grpc, rest]) assert.equal(await valueOf(client, question), ANSWERS[kind]);
+        for (const client of [grpc, rest]) assert.equal(await answerTo(client, question), ANSWERS[kind]);
       await traffic.more();
       await traffic.stop();
       before = step;
@@ -191,8 +191,20 @@ describe('A configuration that moves a model under load', LIMIT, () => {
         { name: 'm', basePath: m },
         { name: 'n', basePath: n },
       ];
-      const straight: Step = { models: models(a, b), expected: [[M, 'half_plus_two'], [N, 'refused']] }; // biome-ignore format: a table
-      const crossed: Step = { models: models(b, a), expected: [[M, 'refused'], [N, 'half_plus_two']] }; // biome-ignore format: a table
+      const straight: Step = {
+        models: models(a, b),
+        expected: [
+          [M, 'half_plus_two'],
+          [N, 'refused'],
+        ],
+      };
+      const crossed: Step = {
+        models: models(b, a),
+        expected: [
+          [M, 'refused'],
+          [N, 'half_plus_two'],
+        ],
+      };
       await withModels(straight.models, [], (server) =>
         follow(server, [straight, crossed, straight, crossed], ({ models }) => reload(server, ...models)),
       );
@@ -204,16 +216,29 @@ describe('A configuration that moves a model under load', LIMIT, () => {
       const b = await makeModel(folder, 'b', { 1: 'unique', 2: 'refused' });
       const old: Step = {
         models: [{ name: 'm', basePath: a, versions: [1, 2], labels: { stable: 1, canary: 2 } }],
-        expected: [[STABLE, 'half_plus_two'], [CANARY, 'unique'], [M1, 'half_plus_two'], [M2, 'unique']], // biome-ignore format: a table
+        expected: [
+          [STABLE, 'half_plus_two'],
+          [CANARY, 'unique'],
+          [M1, 'half_plus_two'],
+          [M2, 'unique'],
+        ],
       };
       const crossed: Step = {
         models: [{ name: 'm', basePath: b, versions: [1, 2], labels: { stable: 2, canary: 1 } }],
-        expected: [[STABLE, 'refused'], [CANARY, 'unique'], [M1, 'unique'], [M2, 'refused']], // biome-ignore format: a table
+        expected: [
+          [STABLE, 'refused'],
+          [CANARY, 'unique'],
+          [M1, 'unique'],
+          [M2, 'refused'],
+        ],
       };
       const c = await makeModel(folder, 'c', { 3: 'half_plus_two', 4: 'refused' });
       const other: Step = {
         models: [{ name: 'm', basePath: c, versions: [3, 4], labels: { stable: 3, canary: 4 } }],
-        expected: [[STABLE, 'half_plus_two'], [CANARY, 'refused']], // biome-ignore format: a table
+        expected: [
+          [STABLE, 'half_plus_two'],
+          [CANARY, 'refused'],
+        ],
       };
       await withModels(old.models, [], async (server) => {
         await follow(server, [old, crossed, other], ({ models }) => reload(server, ...models));
@@ -235,7 +260,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
               // A client that goes over to the new name when the call has returned.
               const hasReturned = called;
               if (hasReturned) model = 'n';
-              const value = await valueOf(client, { model }).catch((error: unknown) => {
+              const value = await answerTo(client, { model }).catch((error: unknown) => {
                 if (!hasReturned && called && error instanceof DoorError) return ANSWERS.half_plus_two; // it came in too late
                 throw error;
               });
@@ -248,7 +273,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
           await reload(server, { name: 'n', basePath: a });
           called = true;
           await Promise.all(loops);
-          await assert.rejects(valueOf(grpc, { model: 'm' }), { status: Code.NOT_FOUND });
+          await assert.rejects(answerTo(grpc, { model: 'm' }), { status: Code.NOT_FOUND });
         }),
       );
     }));
@@ -259,7 +284,10 @@ describe('A configuration that moves a model under load', LIMIT, () => {
       const b = await makeModel(folder, 'b', { 1: 'refused' });
       const at = (basePath: string, kind: Kind): Step => ({
         models: [{ name: 'm', basePath }],
-        expected: [[M, kind], [M1, kind]], // biome-ignore format: a table
+        expected: [
+          [M, kind],
+          [M1, kind],
+        ],
       });
       const steps = [at(a, 'half_plus_two'), at(b, 'refused'), at(a, 'half_plus_two')];
       const flags = ['--model_config_file_poll_wait_seconds=1'];
@@ -283,7 +311,10 @@ describe('A configuration that moves a model under load', LIMIT, () => {
       await link('5');
       const at = (kind: Kind, release: string): Step => ({
         models: [{ name: release, basePath: folder }],
-        expected: [[M, kind], [M1, kind]], // biome-ignore format: a table
+        expected: [
+          [M, kind],
+          [M1, kind],
+        ],
       });
       const steps = [at('half_plus_two', '5'), at('refused', '6'), at('half_plus_two', '5')];
       await withModels([{ name: 'm', basePath: join(folder, 'current') }], [], async (server) => {
@@ -347,7 +378,7 @@ describe('A place that cannot be loaded', LIMIT, () => {
           { version: '1', state: 'AVAILABLE', status: { error_code: 'OK', error_message: '' } },
         ]);
         await withDoorClients(server, async ({ rest }) =>
-          assert.equal(await valueOf(rest, { model: 'm' }), ANSWERS.refused),
+          assert.equal(await answerTo(rest, { model: 'm' }), ANSWERS.refused),
         );
       });
     }));
@@ -360,7 +391,7 @@ describe('A place that cannot be loaded', LIMIT, () => {
         await assert.rejects(reload(server, { name: 'm', basePath: b }), { status: Code.UNKNOWN });
         await makeModel(folder, 'b', { 1: 'refused' });
         await withDoorClients(server, async ({ rest }) =>
-          until(async () => (await valueOf(rest, { model: 'm' })) === ANSWERS.refused, server),
+          until(async () => (await answerTo(rest, { model: 'm' })) === ANSWERS.refused, server),
         );
         await reload(server, { name: 'm', basePath: b });
       });
@@ -375,12 +406,12 @@ describe('A place that cannot be loaded', LIMIT, () => {
       await withModels([{ name: 'm', basePath: a, versions }], ['--max_num_load_retries=0'], (server) =>
         withDoorClients(server, async ({ grpc }) => {
           await assert.rejects(reload(server, { name: 'm', basePath: b, versions }), { status: Code.UNKNOWN });
-          assert.equal(await valueOf(grpc, { model: 'm', version: 1n }), ANSWERS.half_plus_two);
-          assert.equal(await valueOf(grpc, { model: 'm', version: 2n }), ANSWERS.refused);
-          await assert.rejects(valueOf(grpc, { model: 'm', version: 3n }), { status: Code.NOT_FOUND });
+          assert.equal(await answerTo(grpc, { model: 'm', version: 1n }), ANSWERS.half_plus_two);
+          assert.equal(await answerTo(grpc, { model: 'm', version: 2n }), ANSWERS.refused);
+          await assert.rejects(answerTo(grpc, { model: 'm', version: 3n }), { status: Code.NOT_FOUND });
           await rm(join(b, '1'), { recursive: true });
           await reload(server, { name: 'm', basePath: b, versions: [2] });
-          await assert.rejects(valueOf(grpc, { model: 'm', version: 1n }), { status: Code.NOT_FOUND });
+          await assert.rejects(answerTo(grpc, { model: 'm', version: 1n }), { status: Code.NOT_FOUND });
         }),
       );
     }));
@@ -395,7 +426,7 @@ describe('The resource-preserving policy', LIMIT, () => {
       await withModels([{ name: 'm', basePath: a }], flags, async (server) => {
         await reload(server, { name: 'm', basePath: b });
         await withDoorClients(server, async ({ rest }) =>
-          assert.equal(await valueOf(rest, { model: 'm' }), ANSWERS.refused),
+          assert.equal(await answerTo(rest, { model: 'm' }), ANSWERS.refused),
         );
         assert.match(server.logs(), /at \S+\/a\/1 is unloaded[\s\S]*Loading servable \{name: m version: 1\}/);
       });
@@ -409,9 +440,9 @@ describe('The metrics of a model that moves', LIMIT, () => {
       const b = await makeModel(folder, 'b', { 1: 'refused' });
       await withModels([{ name: 'm', basePath: a }], [], (server) =>
         withDoorClients(server, async ({ rest }) => {
-          await valueOf(rest, { model: 'm' });
+          await answerTo(rest, { model: 'm' });
           await reload(server, { name: 'm', basePath: b });
-          await valueOf(rest, { model: 'm' });
+          await answerTo(rest, { model: 'm' });
           await until(() => /at \S+\/a\/1 is unloaded/.test(server.logs()), server);
           const text = await (await fetch(`http://127.0.0.1:${server.ports.rest}/metrics`)).text();
           assert.deepEqual(text.match(/^tensorgate_model_state\{.*model="m".*/gm), [
