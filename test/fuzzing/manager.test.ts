@@ -10,10 +10,11 @@ import { ManagerState, type ServableState } from '../../src/core/servable-state.
 import type { AspiredVersion } from '../../src/core/source.js';
 import { TRANSITION_POLICIES } from '../../src/core/version-policy.js';
 import { captureLog } from '../support/capture-log.js';
+import { checkProperty, fuzzRuns } from '../support/check-property.js';
 import { turn } from '../support/fake-loader.js';
 
 /** As many as take a few seconds; a fifth of what decoders get, since each is many turns of the event loop. */
-const numRuns = Number(process.env.FUZZ_RUNS ?? 2000) / 5;
+const numRuns = fuzzRuns() / 5;
 const HANGS_MILLIS = 10_000;
 const NAMES = ['a', 'b', 'c'];
 /** Base paths: models move among them. */
@@ -258,10 +259,10 @@ async function inTime(work: Promise<void>): Promise<void> {
   limit.abort();
 }
 
-it('versions come and go in any order, and each ends as it is wanted', async () => {
+it('versions come and go in any order, and each ends as it is wanted', async (t) => {
   const captured = captureLog();
   try {
-    await fc.assert(fc.asyncProperty(life, live), { numRuns });
+    await checkProperty(t, fc.asyncProperty(life, live), { numRuns });
   } finally {
     captured.restore();
   }
