@@ -211,11 +211,12 @@ export class Configurator {
   #checkServed(models: readonly ModelEntry[], problems: ReadonlyMap<string, string>): void {
     const { manager } = this.#options;
     const isServed = ({ name, basePath }: ModelEntry) => manager.isServedFrom(name, resolve(basePath));
-    const missing = models.filter((model) => !isServed(model)).map(({ name }) => name);
+    const lacking = models.filter((model) => !isServed(model));
+    const missing = lacking.map(({ name }) => name);
     const arrived = models.filter(({ name }) => !missing.includes(name) && this.#unmoved.delete(name));
     if (missing.length > 0) {
       const nothingFound = [...problems].map(([name, problem]) => nothingFoundOf(name, problem));
-      throw unavailableModels(missing, [...nothingFound, ...manager.failures(), ...this.#takenOut(missing)]);
+      throw unavailableModels(missing, [...this.#superseded(lacking), ...nothingFound, ...manager.failures()]);
     }
     this.#checkLabelsOfMoved(arrived);
   }
@@ -229,11 +230,14 @@ export class Configurator {
     }
   }
 
-  #takenOut(names: readonly string[]): ModelFailure[] {
-    const { models } = this.#state;
-    const gone = names.filter((name) => !models.some((model) => model.name === name));
-    const error = new ServingError(Code.ABORTED, 'A later configuration has taken it out.');
-    return gone.map((name) => ({ id: { name }, error }));
+  /** What a later configuration has kept from being served. */
+  #superseded(entries: readonly ModelEntry[]): ModelFailure[] {
+    const now = new Map(this.#state.models.map(({ name, basePath }) => [name, resolve(basePath)]));
+    const changed = entries.filter(({ name, basePath }) => now.get(name) !== resolve(basePath));
+    return changed.map(({ name }) => {
+      const what = now.has(name) ? 'given it another base path' : 'taken it out';
+      return { id: { name }, error: new ServingError(Code.ABORTED, `A later configuration has ${what}.`) };
+    });
   }
 }
 

@@ -262,6 +262,23 @@ describe('A model that gets another base path', () => {
     assert.equal(configurator.state.lastError, undefined);
   });
 
+  it('is not waited for any more once a later configuration has it elsewhere', async () => {
+    const configurator = create();
+    await configurator.reload(at('/a'), 'test');
+    manager.elsewhere.add('/b');
+    const load = pendingLoad();
+    manager.loads.set('a', load.promise);
+    const first = assert.rejects(configurator.reload(at('/b'), 'test'), {
+      code: Code.UNKNOWN,
+      message: /\{name: a\} due to error: A later configuration has given it another base path\./,
+    });
+    const second = configurator.reload(at('/a'), 'test');
+    await sleep(20);
+    load.resolve();
+    await Promise.all([first, second]);
+    assert.equal(configurator.state.lastError, undefined);
+  });
+
   it('may have labels for versions that come with it, but for none that are not available in the end', async () => {
     await withTempDir(async (folder) => {
       for (const version of ['1', '2']) mkdirSync(join(folder, version));
