@@ -1,4 +1,5 @@
 // The addon's table of contents. What each function takes and gives is documented in src/native/binding.ts.
+#include <algorithm>
 #include <cstdlib>
 
 #include "engine/tensorflow/op_library.h"
@@ -9,6 +10,7 @@
 #include "lane_bindings.h"
 #include "process_memory.h"
 #include "queue.h"
+#include "quick_runs.h"
 #include "request_bindings.h"
 #include "run_trace_bindings.h"
 #include "session_bindings.h"
@@ -67,6 +69,10 @@ Napi::Value QueueStats(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < RunLog::kSizes; i++) runs[i] = static_cast<double>(stats.runs.runs_by_rows[i]);
   result["runsByRows"] = runs;
   return result;
+}
+
+void AllowSlowerQuickRuns(const Napi::CallbackInfo& info) {
+  QuickRuns::AllowSlower(std::max(1u, info[0].ToNumber().Uint32Value()));
 }
 
 Napi::Value GraphRunStats(const Napi::CallbackInfo& info) {
@@ -144,6 +150,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["closeQueue"] = Napi::Function::New(env, CloseQueue);
   exports["removeQueue"] = Napi::Function::New(env, RemoveQueue);
   exports["queueStats"] = Napi::Function::New(env, QueueStats);
+  exports["allowSlowerQuickRuns"] = Napi::Function::New(env, AllowSlowerQuickRuns);
   ExportRaw(env, exports, "serve", ServeQueue);
 
   exports["openLane"] = Napi::Function::New(env, OpenLane);

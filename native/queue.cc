@@ -81,7 +81,8 @@ bool IsOpen(const Lane& lane) {
 bool IsWorkForTheLoop(const Lane& lane) {
   const size_t waiting = lane.waiting();
   if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
-  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros) return false;
+  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros * QuickRuns::slower())
+    return false;
   for (const RequestList& list : lane.ready())
     for (const Request* request = list.front(); request; request = request->next)
       if (!IsQuick(*request) || IsLate(*request)) return false;  // a late one is left to a worker to refuse

@@ -29,6 +29,7 @@ struct SessionOptions {
   std::string device;             // where all of the graph is to run, `/device:GPU:1`; empty: where TensorFlow puts it
   std::string target;             // the TensorFlow server that runs it, `grpc://host:port`; empty: this process
   int generation = 0;             // sessions of different ones are never shared
+  std::string files;              // stands for what the directory's files are; likewise
 };
 
 // A tensor of the graph, for runs. In a TensorFlow Lite model its index is a place among the inputs or the outputs.

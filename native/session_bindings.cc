@@ -174,7 +174,8 @@ Napi::Value LoadSession(const Napi::CallbackInfo& info) {
                          given.Get("tfliteInterpreters").ToNumber().Int32Value(),
                          Text(given.Get("device")),
                          Text(given.Get("target")),
-                         given.Get("generation").ToNumber().Int32Value()};
+                         given.Get("generation").ToNumber().Int32Value(),
+                         Text(given.Get("files"))};
   auto tags = given.Get("tags").As<Napi::Array>();
   for (uint32_t i = 0; i < tags.Length(); i++) options.tags.push_back(tags.Get(i).ToString().Utf8Value());
   return EnvData::Of(info.Env())->jobs->Start([options = std::move(options)] { return Load(options); });

@@ -10,8 +10,8 @@ namespace {
 std::string KeyOf(const SessionOptions& options) {
   std::string key = options.directory;
   for (const std::string& tag : options.tags) key.append(1, '\0').append(tag);
-  for (const std::string& part : {std::to_string(options.tflite_interpreters), options.device, options.target,
-                                  std::to_string(options.generation)})
+  for (const std::string& part : {options.files, std::to_string(options.tflite_interpreters), options.device,
+                                  options.target, std::to_string(options.generation)})
     key.append(2, '\0').append(part);
   return key.append(2, '\0').append(options.config).append(2, '\0').append(options.general_config);
 }

@@ -1,5 +1,5 @@
-// The process' sessions by number: one copy of the weights for each (folder, tags, device, configuration), whoever
-// asks.
+// The process' sessions by number: one copy of the weights for each (folder and its files as they are, tags, device,
+// configuration), whoever asks.
 #pragma once
 
 #include <future>

@@ -10,27 +10,18 @@ import { ROOT } from './sources.mjs';
 
 const SANITIZE = 'address,undefined';
 const FUZZERS = ['json_tensor_fuzz', 'row_proof_fuzz'];
+/** Native tests with threads. */
+const THREADED_TESTS = ['batching_test', 'retreat_test'];
 const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 600);
 
-/** Runs all of it; the exit status of the first step that failed, 0 if none did. */
-export function runLong() {
-  return [sanitizedNativeTests, testForRaces, sanitizedIntegration, fuzzDecoders, fuzzNative].reduce(
-    (status, step) => status || step(),
-    0,
-  );
-}
-
-function sanitizedNativeTests() {
-  return NATIVE_TESTS.reduce((status, name) => status || runSanitized(name, 'asan-tests', SANITIZE), 0);
-}
-
-/** Those of them with threads. */
-function testForRaces() {
-  return ['batching_test', 'retreat_test'].reduce(
-    (status, name) => status || runSanitized(name, 'tsan-tests', 'thread'),
-    0,
-  );
-}
+/** @type {readonly import('./steps.mjs').Step[]} */
+export const LONG_STEPS = [
+  ...NATIVE_TESTS.map((name) => ({ name: `sanitized-${name}`, run: () => runSanitized(name, 'asan-tests', SANITIZE) })),
+  ...THREADED_TESTS.map((name) => ({ name: `races-${name}`, run: () => runSanitized(name, 'tsan-tests', 'thread') })),
+  { name: 'sanitized-addon', run: sanitizedIntegration },
+  { name: 'fuzz-typescript', run: fuzzDecoders },
+  ...FUZZERS.map((name) => ({ name, run: () => fuzzNative(name) })),
+];
 
 /** @param {string} name @param {string} folder @param {string} sanitizers */
 function runSanitized(name, folder, sanitizers) {
@@ -54,21 +45,18 @@ function sanitizedIntegration() {
   });
 }
 
-/** fast-check on the decoders in TypeScript, as many runs as fit the time, roughly, and on the open doors. */
+/** fast-check on the decoders in TypeScript, as many runs as fit the time, roughly, and on the open doors, with random seeds. */
 function fuzzDecoders() {
   return run(process.execPath, ['scripts/test.mjs', 'fuzzing'], {
     ...process.env,
     FUZZ_RUNS: String(FUZZ_SECONDS * 500),
     FUZZ_SECONDS: String(FUZZ_SECONDS),
+    FUZZ_SEED: process.env.FUZZ_SEED ?? 'random',
   });
 }
 
-function fuzzNative() {
-  return FUZZERS.reduce((status, name) => status || fuzz(name), 0);
-}
-
 /** @param {string} name a libFuzzer target of CMakeLists.txt */
-function fuzz(name) {
+function fuzzNative(name) {
   const settings = ['FUZZ=ON', `SANITIZE=${SANITIZE}`, 'CMAKE_CXX_COMPILER=clang++'];
   const program = buildTarget(name, 'fuzz', settings);
   if (program === undefined) return 1;

@@ -5,12 +5,15 @@
  *   npm test -- unit grpc          only files whose path contains one of the words
  *   npm run test:long              the same, then all of it that touches the addon on a build with ASan and UBSan, the
  *                                  native tests, and the fuzzers for ten minutes each
+ *   npm test -- --step=NAME        one of the steps that the last lines of a run name
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildTarget, NATIVE_TESTS, run } from './native-build.mjs';
 import { ROOT } from './sources.mjs';
+import { runSteps, tellSteps } from './steps.mjs';
+import { LONG_STEPS } from './test-long.mjs';
 
 const KINDS = ['unit', 'fuzzing', 'integration', 'conformance'];
 
@@ -37,25 +40,34 @@ function runTests(files) {
   });
 }
 
-/** The tests in C++; the last line of each program counts them. */
-function runNativeTests() {
-  return NATIVE_TESTS.reduce((status, name) => {
-    const program = buildTarget(name, 'native-tests', ['NATIVE_TESTS=ON']);
-    return status || (program === undefined ? 1 : run(program, []));
-  }, 0);
+/** The tests in C++; the last line of each program counts them. @param {string} name */
+function runNativeTest(name) {
+  const program = buildTarget(name, 'native-tests', ['NATIVE_TESTS=ON']);
+  return program === undefined ? 1 : run(program, []);
 }
 
+const options = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const isLong = options.includes('--long');
+const only = options.find((option) => option.startsWith('--step='))?.slice('--step='.length);
+
 const files = KINDS.flatMap((kind) => testFiles(kind, words));
 if (files.length === 0) {
   console.error(`No test file has ${words.join(' or ')} in its path. Build first: npm run build.`);
   process.exit(1);
 }
-const native = words.length === 0 ? runNativeTests() : 0;
-let status = (await runTests(files)) || native;
-if (native !== 0) console.error('The native tests failed, or were not built: see above the first of the other tests.');
-if (process.argv.includes('--long')) {
-  const { runLong } = await import('./test-long.mjs');
-  status ||= await runLong();
+const native = NATIVE_TESTS.map((name) => ({ name, run: () => runNativeTest(name) }));
+const all = [
+  ...(words.length === 0 ? native : []),
+  { name: 'tests', run: () => runTests(files) },
+  ...(isLong ? LONG_STEPS : []),
+];
+const steps = only === undefined ? all : all.filter(({ name }) => name === only);
+if (steps.length === 0) {
+  console.error(`There is no step ${only}. Steps: ${all.map(({ name }) => name).join(', ')}.`);
+  process.exit(1);
 }
-process.exit(status);
+const failed = await runSteps(steps);
+if (steps.length > 1 || failed.length > 0)
+  console.log(`\n${tellSteps(steps, failed, isLong ? 'npm run test:long --' : ['npm test --', ...words].join(' '))}`);
+process.exit(failed.length === 0 ? 0 : 1);

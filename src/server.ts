@@ -112,7 +112,7 @@ export class Server {
       createLoader: (aspired) => new SavedModelLoader(aspired, loaderOptions),
       retries: { max: flags.maxNumLoadRetries, intervalMillis: flags.loadRetryIntervalMicros / 1000 },
       transitionPolicy: TRANSITION_POLICIES[flags.aspiredVersionPolicy],
-      onStateChange: (state) => this.#modelMetrics.onStateChange(state),
+      onStateChange: (state, where) => this.#modelMetrics.onStateChange(state, where),
     });
     this.#startMetrics(version);
     this.#source = new FileSystemSource({

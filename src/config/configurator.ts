@@ -1,5 +1,6 @@
-import type { MonitoredModel } from '../core/file-system-source.js';
-import type { VersionLabels } from '../core/manager.js';
+import { resolve } from 'node:path';
+import { findSelectedVersions, type MonitoredModel } from '../core/file-system-source.js';
+import type { LabelledModel } from '../core/model-labels.js';
 import { formatServableId, type ServableId } from '../core/servable-id.js';
 import { Code, failedPrecondition, ServingError, toServingError } from '../errors.js';
 import type { ModelServerConfig } from '../gen/messages.js';
@@ -9,17 +10,25 @@ import { type ModelEntry, toModelEntries } from './model-entries.js';
 
 /** What a configuration needs of the Manager. */
 export interface ConfiguredManager {
-  setVersionLabels(labels: VersionLabels): void;
+  setVersionLabels(models: readonly LabelledModel[]): void;
   labelledVersion(name: string, label: string): bigint | undefined;
   isAvailable(name: string, version: bigint): boolean;
-  hasAvailable(name: string): boolean;
+  isServedFrom(name: string, basePath: string): boolean;
+  isMoving(name: string): boolean;
   settled(names: ReadonlySet<string>): Promise<void>;
   failures(): readonly { readonly id: ServableId; readonly error: ServingError }[];
 }
 
+/** What it needs of the Source. */
+export interface ConfiguredSource {
+  /** Resolves with the models whose base folder has nothing to serve, and why. */
+  update(models: readonly MonitoredModel[]): Promise<ReadonlyMap<string, string>>;
+  forget(names: ReadonlySet<string>): void;
+}
+
 export interface ConfiguratorOptions {
   readonly manager: ConfiguredManager;
-  readonly source: { update(models: readonly MonitoredModel[]): Promise<void> };
+  readonly source: ConfiguredSource;
   /** What the server starts with, and what says so: see ConfigState.origin. */
   readonly models: readonly ModelEntry[];
   readonly origin: string;
@@ -42,8 +51,8 @@ export interface ConfigState {
 /** A configuration that has been put in force. */
 export interface Reload {
   /**
-   * Resolves when all models that are new are available. Rejects with UNKNOWN if some of them cannot be loaded, or have been
-   * taken out again before they were.
+   * Resolves when all models that are new are available, and all that have another base path are served from there. Rejects
+   * with UNKNOWN if some of them cannot be loaded, or have been taken out or moved again before they were.
    */
   readonly available: Promise<void>;
 }
@@ -53,6 +62,9 @@ export interface Reload {
  * first, and if they are wrong nothing changes. Configurations are put in force one after the other, as in TF Serving; but
  * while one of them waits for its models, which with all retries may take minutes, another one may come: the way back from
  * a model that cannot be loaded must be open.
+ *
+ * A model with another base path moves: the versions that it has are served until those at the new place are loaded, and its
+ * labels change then. So does a model that gets another name for its base path: the old name is served until the new one is.
  */
 export class Configurator {
   readonly #options: ConfiguratorOptions;
@@ -60,11 +72,15 @@ export class Configurator {
   #reloads: Promise<unknown> = Promise.resolve();
   /** Names of models that reloads wait for, by reload. */
   readonly #awaited = new Set<ReadonlySet<string>>();
+  /** Names of models that have another base path now and could not be served from there so far. */
+  readonly #unmoved = new Set<string>();
+  /** Names that are not configured any more, and are served until the new names for their base paths are. */
+  #renamed: ReadonlySet<string> = new Set();
 
   constructor(options: ConfiguratorOptions) {
     this.#options = options;
     this.#state = { models: options.models, origin: options.origin, since: new Date(), lastError: undefined };
-    options.manager.setVersionLabels(labelsOf(options.models));
+    options.manager.setVersionLabels(options.models.map(toLabelled));
   }
 
   get state(): ConfigState {
@@ -89,7 +105,7 @@ export class Configurator {
   }
 
   /**
-   * Puts `config` in force and resolves when all models that are new are available. Rejects with INVALID_ARGUMENT or
+   * Puts `config` in force and resolves when all models that are new or moved are served. Rejects with INVALID_ARGUMENT or
    * FAILED_PRECONDITION if it is refused, and with UNKNOWN as Reload.available does; then it is in force nevertheless, for
    * the other models' sake.
    */
@@ -110,23 +126,20 @@ export class Configurator {
   }
 
   async #begin(config: ModelServerConfig, origin: string): Promise<Reload> {
-    const { manager, source } = this.#options;
-    const before = new Set(this.#state.models.map(({ name }) => name));
-    const models = toModelEntries(config, this.#state.models);
+    const old = this.#state.models;
+    const models = toModelEntries(config, old);
     if (models === undefined) {
       log.info('Taking no action for empty config.', { origin });
       return { available: Promise.resolve() };
     }
     await checkLogging(models);
-    this.#checkLabels(models);
+    const moved = movedModels(old, models);
+    await this.#checkLabels(models, moved);
     const since = new Date();
     this.#state = { models, origin, since, lastError: undefined };
-    // All that a label may point to now is available, or was asked for in spite of that: requests follow it at once.
-    manager.setVersionLabels(labelsOf(models));
-    this.#options.onChange?.(models);
-    await source.update(models);
-    const names = models.map(({ name }) => name);
-    const available = this.#untilAvailable(new Set(names.filter((name) => !before.has(name) || this.#isAwaited(name))));
+    const problems = await this.#putInForce(models, renamedModels(old, models, moved));
+    const awaited = this.#toAwait(new Set(old.map(({ name }) => name)), moved);
+    const available = this.#untilAvailable(awaited, problems).finally(() => this.#forgetRenamed(since));
     available.then(
       () => log.info('Finished adding/updating models', { origin, models: models.length }),
       (error: unknown) => {
@@ -136,49 +149,120 @@ export class Configurator {
     return { available };
   }
 
-  async #untilAvailable(names: ReadonlySet<string>): Promise<void> {
+  /** All that a label may point to now is available, or was asked for in spite of that: requests follow it at once. */
+  #putInForce(models: readonly ModelEntry[], renamed: readonly ModelEntry[]): Promise<ReadonlyMap<string, string>> {
+    const { manager, source, onChange } = this.#options;
+    manager.setVersionLabels([...models, ...renamed].map(toLabelled));
+    onChange?.(models);
+    this.#renamed = new Set(renamed.map(({ name }) => name));
+    return source.update([...models, ...renamed]);
+  }
+
+  /** Unless a later configuration has settled what becomes of them. */
+  #forgetRenamed(since: Date): void {
+    if (this.#state.since !== since || this.#renamed.size === 0) return;
+    this.#options.manager.setVersionLabels(this.#state.models.map(toLabelled));
+    this.#options.source.forget(this.#renamed);
+    this.#renamed = new Set();
+  }
+
+  /** The models of the configuration that are new, or move, or have not got where an earlier one wanted them. */
+  #toAwait(before: ReadonlySet<string>, moved: ReadonlySet<string>): readonly ModelEntry[] {
+    const { models } = this.#state;
+    const names = new Set(models.map(({ name }) => name));
+    for (const name of moved) this.#unmoved.add(name);
+    for (const name of this.#unmoved) if (!names.has(name)) this.#unmoved.delete(name);
+    const isOnItsWay = (name: string) => this.#unmoved.has(name) || this.#options.manager.isMoving(name);
+    return models.filter(({ name }) => !before.has(name) || this.#isAwaited(name) || isOnItsWay(name));
+  }
+
+  async #untilAvailable(models: readonly ModelEntry[], problems: ReadonlyMap<string, string>): Promise<void> {
+    const names = new Set(models.map(({ name }) => name));
     this.#awaited.add(names);
     await this.#options.manager.settled(names);
     this.#awaited.delete(names);
-    this.#checkAvailable(names);
+    this.#checkServed(models, problems);
   }
 
   #isAwaited(name: string): boolean {
     return [...this.#awaited].some((names) => names.has(name));
   }
 
-  #checkLabels(models: readonly ModelEntry[]): void {
-    for (const { name, versionLabels } of models) {
-      for (const [label, version] of versionLabels ?? []) {
-        if (!this.#mayLabel(name, label, version)) throw labelRefused(name, version);
+  /** Labels of a model that moves mean versions at its new place, which are not available yet. */
+  async #checkLabels(models: readonly ModelEntry[], moved: ReadonlySet<string>): Promise<void> {
+    for (const model of models) {
+      const { name, versionLabels = new Map<string, bigint>() } = model;
+      const coming = moved.has(name) ? await findSelectedVersions(model) : undefined;
+      const mayCome = (version: bigint) => moved.has(name) && coming?.has(version) !== false;
+      for (const [label, version] of versionLabels) {
+        if (!mayCome(version) && !this.#mayLabel(name, label, version, moved)) throw labelRefused(name, version);
       }
     }
   }
 
   /** Only a label that does not point elsewhere already may go to a version that is not available, and only by a flag. */
-  #mayLabel(name: string, label: string, version: bigint): boolean {
+  #mayLabel(name: string, label: string, version: bigint, moved: ReadonlySet<string>): boolean {
     const { manager, allowLabelsForUnavailable = false } = this.#options;
-    if (manager.isAvailable(name, version)) return true;
+    if (!moved.has(name) && manager.isAvailable(name, version)) return true;
     const current = manager.labelledVersion(name, label);
     return allowLabelsForUnavailable && (current === undefined || current === version);
   }
 
-  #checkAvailable(names: ReadonlySet<string>): void {
+  #checkServed(models: readonly ModelEntry[], problems: ReadonlyMap<string, string>): void {
     const { manager } = this.#options;
-    const missing = [...names].filter((name) => !manager.hasAvailable(name));
-    if (missing.length > 0) throw unavailableModels(missing, [...manager.failures(), ...this.#takenOut(missing)]);
+    const isServed = ({ name, basePath }: ModelEntry) => manager.isServedFrom(name, resolve(basePath));
+    const lacking = models.filter((model) => !isServed(model));
+    const missing = lacking.map(({ name }) => name);
+    const arrived = models.filter(({ name }) => !missing.includes(name) && this.#unmoved.delete(name));
+    if (missing.length > 0) {
+      const nothingFound = [...problems].map(([name, problem]) => nothingFoundOf(name, problem));
+      throw unavailableModels(missing, [...this.#superseded(lacking), ...nothingFound, ...manager.failures()]);
+    }
+    this.#checkLabelsOfMoved(arrived);
   }
 
-  #takenOut(names: readonly string[]): ModelFailure[] {
-    const { models } = this.#state;
-    const gone = names.filter((name) => !models.some((model) => model.name === name));
-    const error = new ServingError(Code.ABORTED, 'A later configuration has taken it out.');
-    return gone.map((name) => ({ id: { name }, error }));
+  /** A version that a label came along for may have failed to load, while others of the model have not. */
+  #checkLabelsOfMoved(models: readonly ModelEntry[]): void {
+    if (this.#options.allowLabelsForUnavailable) return;
+    for (const { name, versionLabels } of models) {
+      for (const version of versionLabels?.values() ?? [])
+        if (!this.#options.manager.isAvailable(name, version)) throw labelRefused(name, version);
+    }
+  }
+
+  /** What a later configuration has kept from being served. */
+  #superseded(entries: readonly ModelEntry[]): ModelFailure[] {
+    const now = new Map(this.#state.models.map(({ name, basePath }) => [name, resolve(basePath)]));
+    const changed = entries.filter(({ name, basePath }) => now.get(name) !== resolve(basePath));
+    return changed.map(({ name }) => {
+      const what = now.has(name) ? 'given it another base path' : 'taken it out';
+      return { id: { name }, error: new ServingError(Code.ABORTED, `A later configuration has ${what}.`) };
+    });
   }
 }
 
-function labelsOf(models: readonly ModelEntry[]): VersionLabels {
-  return new Map(models.map(({ name, versionLabels }) => [name, versionLabels ?? new Map()]));
+function toLabelled({ name, basePath, versionLabels }: ModelEntry): LabelledModel {
+  return { name, basePath: resolve(basePath), versionLabels };
+}
+
+/** Names of the models that have another base path now. */
+function movedModels(old: readonly ModelEntry[], models: readonly ModelEntry[]): ReadonlySet<string> {
+  const before = new Map(old.map(({ name, basePath }) => [name, resolve(basePath)]));
+  const hasMoved = ({ name, basePath }: ModelEntry) => before.has(name) && before.get(name) !== resolve(basePath);
+  return new Set(models.filter(hasMoved).map(({ name }) => name));
+}
+
+/** Models that are gone by name, while their base path is now that of a model which is not served from there yet. */
+function renamedModels(
+  old: readonly ModelEntry[],
+  models: readonly ModelEntry[],
+  moved: ReadonlySet<string>,
+): readonly ModelEntry[] {
+  const before = new Set(old.map(({ name }) => name));
+  const names = new Set(models.map(({ name }) => name));
+  const coming = models.filter(({ name }) => !before.has(name) || moved.has(name));
+  const basePaths = new Set(coming.map(({ basePath }) => resolve(basePath)));
+  return old.filter(({ name, basePath }) => !names.has(name) && basePaths.has(resolve(basePath)));
 }
 
 function labelRefused(name: string, version: bigint): ServingError {
@@ -193,6 +277,11 @@ function labelRefused(name: string, version: bigint): ServingError {
 interface ModelFailure {
   readonly id: Pick<ServableId, 'name'> & Partial<ServableId>;
   readonly error: ServingError;
+}
+
+function nothingFoundOf(name: string, problem: string): ModelFailure {
+  const error = new ServingError(Code.NOT_FOUND, `No versions of servable ${name} found under base path: ${problem}`);
+  return { id: { name }, error };
 }
 
 /** TF Serving's words for models that could not be loaded; UNKNOWN. */

@@ -1,9 +1,10 @@
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../log.js';
 import { MAX_TIMER_MILLIS } from '../timer-limit.js';
 import type { ServableId } from './servable-id.js';
-import type { AspiredVersion, AspiredVersionsCallback, Source } from './source.js';
+import { type AspiredVersion, type AspiredVersionsCallback, identityOf, type Source } from './source.js';
 import { findMisplacedModel, findVersionFolders } from './version-folders.js';
 import { STABLE_MILLIS, VersionGate, type VersionGateOptions } from './version-gate.js';
 import { selectVersions, type VersionPolicy } from './version-policy.js';
@@ -27,10 +28,18 @@ export interface FileSystemSourceOptions extends VersionGateOptions {
   hasFailed?(id: ServableId): boolean;
 }
 
-/** A model under watch: what was aspired of it last, with the stamps of its folders. */
+/** A model under watch: what was aspired of it last, which may lie below the base path that it had before. */
 interface Watched {
   readonly model: MonitoredModel;
-  readonly aspired: Map<bigint, string | undefined>;
+  readonly aspired: Map<bigint, AspiredVersion>;
+}
+
+/** What one look has found of a model. */
+interface Found {
+  /** What to aspire; undefined: leave things as they are. */
+  readonly versions: readonly AspiredVersion[] | undefined;
+  /** Whether another look is worth waiting for: a version is being copied that nothing, or an older place, stands in for. */
+  readonly waits: boolean;
 }
 
 /** While a first version is being copied, start() and update() look again so often, and not longer than the limit. */
@@ -39,9 +48,10 @@ const COPY_LIMIT_MILLIS = 30_000;
 
 /**
  * Finds the versions of each model on disk. A base folder that cannot be read leaves the model's last aspired list as it
- * is (at first: none is aspired); one without any version folder aspires none, so that the model is unloaded. A version
- * that is still being copied waits (version-gate.ts), and the model stays as it is for so long. All this is said in the
- * log, once for as long as it lasts.
+ * is (at first: none is aspired); one without any version folder aspires none, so that the model is unloaded. A model that
+ * gets another base path keeps its versions until something is found there. A version's place is its folder with all links
+ * followed, so that a link which leads elsewhere now moves the version. One that is still being copied waits
+ * (version-gate.ts), and the model stays as it is for so long. All this is said in the log, once for as long as it lasts.
  */
 export class FileSystemSource implements Source {
   #watched: Watched[];
@@ -72,18 +82,29 @@ export class FileSystemSource implements Source {
 
   /**
    * Watches these models from now on, and no others: of a model that is not among them any more nothing is aspired. Has
-   * aspired what is there when it resolves. Never rejects.
+   * aspired what is there when it resolves: with the models, by name, whose base folder has nothing to serve, and why. Never
+   * rejects.
    */
-  async update(models: readonly MonitoredModel[]): Promise<void> {
+  async update(models: readonly MonitoredModel[]): Promise<ReadonlyMap<string, string>> {
     const names = new Set(models.map(({ name }) => name));
-    const gone = this.#watched.filter(({ model }) => !names.has(model.name));
+    const gone = this.#watched.map(({ model }) => model.name).filter((name) => !names.has(name));
     const before = new Map(this.#watched.map((watched) => [watched.model.name, watched]));
     this.#watched = models.map((model) => ({ model, aspired: before.get(model.name)?.aspired ?? new Map() }));
-    for (const { model } of gone) {
-      this.#lastWarnings.delete(model.name);
-      if (!this.#closed) this.#aspire(model.name, []);
-    }
+    this.forget(new Set(gone));
     await this.#lookUntilWhole();
+    return this.#problems(models);
+  }
+
+  #problems(models: readonly MonitoredModel[]): ReadonlyMap<string, string> {
+    const unfollowed = this.#watched.filter(({ model, aspired }) => aspired.size === 0 || !isAllBelow(aspired, model));
+    const concerned = unfollowed.filter(({ model }) => models.includes(model));
+    return new Map(concerned.map(({ model: { name } }) => [name, this.#lastWarningOf(name)]));
+  }
+
+  /** About the model or a version of it. */
+  #lastWarningOf(name: string): string {
+    const about = [...this.#lastWarnings].find(([key]) => key === name || key.startsWith(`${name} `));
+    return about?.[1] ?? 'Its files are still changing.';
   }
 
   close(): void {
@@ -97,7 +118,16 @@ export class FileSystemSource implements Source {
     this.#timer = setTimeout(() => void look(), this.#pollWaitMillis).unref();
   }
 
-  /** Looks until no model is left that has nothing to serve but a version that is being copied. */
+  /** Aspires nothing of these models any more, and does not watch them. */
+  forget(names: ReadonlySet<string>): void {
+    this.#watched = this.#watched.filter(({ model }) => !names.has(model.name));
+    for (const name of names) {
+      this.#lastWarnings.delete(name);
+      if (!this.#closed) this.#aspire(name, []);
+    }
+  }
+
+  /** Looks until no model is left for which a look is worth waiting for. */
   async #lookUntilWhole(): Promise<void> {
     if (this.#pollWaitMillis < 0) return;
     const deadline = Date.now() + COPY_LIMIT_MILLIS;
@@ -107,7 +137,7 @@ export class FileSystemSource implements Source {
     }
   }
 
-  /** Resolves with whether a model has nothing to serve but a version that is being copied. */
+  /** Resolves with whether another look is worth waiting for. */
   #lookOnce(): Promise<boolean> {
     const look = this.#looks.then(() => this.#look());
     this.#looks = look;
@@ -117,57 +147,64 @@ export class FileSystemSource implements Source {
   async #look(): Promise<boolean> {
     let waits = false;
     for (const watched of this.#watched) {
-      const versions = await this.#findVersions(watched);
+      const found = await this.#findVersions(watched);
       if (this.#closed) return false;
       // Taken out by update() in the meantime.
       if (!this.#watched.includes(watched)) continue;
-      if (versions === 'waits') waits ||= watched.aspired.size === 0;
-      else if (versions !== undefined) this.#tell(watched, versions);
+      waits ||= found.waits;
+      if (found.versions !== undefined) this.#tell(watched, found.versions);
     }
     return waits;
   }
 
   #tell({ model, aspired }: Watched, versions: readonly AspiredVersion[]): void {
     aspired.clear();
-    for (const { id, stamp } of versions) aspired.set(id.version, stamp);
+    for (const version of versions) aspired.set(version.id.version, version);
     this.#aspire(model.name, versions);
   }
 
-  /** What to aspire; undefined if the base folder cannot be read; 'waits' if there is nothing but copies under way. */
-  async #findVersions(watched: Watched): Promise<AspiredVersion[] | 'waits' | undefined> {
+  async #findVersions(watched: Watched): Promise<Found> {
     const { model } = watched;
     let folders: ReadonlyMap<bigint, string>;
     try {
       folders = await findVersionFolders(model.basePath);
     } catch (error) {
       this.#warn(model.name, describeUnreadable(model, error));
-      return undefined;
+      return { versions: undefined, waits: false };
     }
     this.#warn(model.name, folders.size === 0 ? await describeNone(model) : describeMissing(model, folders));
     return this.#selectWhole(watched, new Map(folders));
   }
 
-  /** What the policy selects of the versions that are whole. */
-  async #selectWhole({ model, aspired }: Watched, folders: Map<bigint, string>): Promise<AspiredVersion[] | 'waits'> {
-    for (let someWait = false; ; ) {
+  /** What the policy selects of the versions that are whole, or that stand in for one that is not. */
+  async #selectWhole(watched: Watched, folders: Map<bigint, string>): Promise<Found> {
+    const { model, aspired } = watched;
+    for (let someWait = false, someStandIn = false; ; someWait = true) {
       const versions: AspiredVersion[] = [];
       const selected = selectVersions(folders.keys(), model.versionPolicy);
       for (const number of selected) {
-        const version = { id: { name: model.name, version: number }, path: folders.get(number) as string };
-        const whole = await this.#letThrough(version, aspired);
-        if (whole === undefined) folders.delete(number);
-        else versions.push(whole);
+        const version = await describeVersion(model, number, folders.get(number) as string);
+        const before = aspired.get(number);
+        const whole = await this.#letThrough(version, before);
+        const standIn = whole === undefined && isElsewhere(before, version) ? before : undefined;
+        someStandIn ||= standIn !== undefined;
+        const taken = whole ?? standIn;
+        if (taken === undefined) folders.delete(number);
+        else versions.push(taken);
       }
-      if (versions.length === selected.length) return versions.length === 0 && someWait ? 'waits' : versions;
-      someWait = true;
+      if (versions.length < selected.length) continue;
+      return versions.length > 0 ? { versions, waits: someStandIn } : foundNothing(watched, someWait);
     }
   }
 
-  /** The version, if it is whole. One that was let through stays so, unless its load failed and its files have changed. */
-  async #letThrough(version: AspiredVersion, aspired: Watched['aspired']): Promise<AspiredVersion | undefined> {
+  /**
+   * The version, if it is whole; `before` is what was let through of its number. That stays so, unless its load failed and
+   * its files have changed, or it lies at another place now.
+   */
+  async #letThrough(version: AspiredVersion, before: AspiredVersion | undefined): Promise<AspiredVersion | undefined> {
     const { id, path } = version;
     if (this.#pollWaitMillis <= 0) return version;
-    const stamp = aspired.get(id.version);
+    const stamp = isElsewhere(before, version) ? undefined : before?.stamp;
     if (stamp !== undefined && this.#options.hasFailed?.(id) !== true) return { ...version, stamp };
     const verdict = await this.#gate.look(path);
     const key = `${id.name} ${id.version}`;
@@ -187,6 +224,34 @@ export class FileSystemSource implements Source {
     if (warning === undefined) this.#lastWarnings.delete(name);
     else this.#lastWarnings.set(name, warning);
   }
+}
+
+/** The versions that are to be served of a model; undefined if its base folder cannot be read. */
+export async function findSelectedVersions(model: MonitoredModel): Promise<ReadonlySet<bigint> | undefined> {
+  const folders = await findVersionFolders(model.basePath).catch(() => undefined);
+  return folders && new Set(selectVersions(folders.keys(), model.versionPolicy));
+}
+
+/** Whether the version has moved since it was let through. */
+function isElsewhere(before: AspiredVersion | undefined, version: AspiredVersion): boolean {
+  return before !== undefined && identityOf(before) !== identityOf(version);
+}
+
+/** A model that has another base path now keeps what it has. */
+function foundNothing({ model, aspired }: Watched, someWait: boolean): Found {
+  const moves = !isAllBelow(aspired, model);
+  if (moves || someWait) return { versions: undefined, waits: someWait && (moves || aspired.size === 0) };
+  return { versions: [], waits: false };
+}
+
+function isAllBelow(aspired: Watched['aspired'], model: MonitoredModel): boolean {
+  return [...aspired.values()].every(({ basePath }) => basePath === resolve(model.basePath));
+}
+
+/** A folder that has gone in the meantime is its own place: its load says so. */
+async function describeVersion(model: MonitoredModel, number: bigint, path: string): Promise<AspiredVersion> {
+  const place = await realpath(path).catch(() => path);
+  return { id: { name: model.name, version: number }, path, place, basePath: resolve(model.basePath) };
 }
 
 function watch(model: MonitoredModel): Watched {

@@ -11,7 +11,7 @@ import type { AspiredVersion } from './source.js';
 export interface LoaderHarnessOptions<S> {
   createLoader(version: AspiredVersion): Loader<S>;
   /** Called right after each change of `state`, the first one (START) included. */
-  onStateChange(state: ServableState): void;
+  onStateChange(state: ServableState, version: AspiredVersion): void;
   /** Called when a load has failed and is tried again after the interval. */
   onRetry?(failure: LoadFailure): void;
   readonly retries?: LoadRetries;
@@ -45,7 +45,7 @@ const NO_RETRIES: LoadRetries = { max: 0, intervalMillis: 0 };
  * say; it calls load() at START and unload() at AVAILABLE only, each at most once.
  */
 export class LoaderHarness<S> {
-  /** Set by the Manager, too, when the version's files have changed; name and number stay. */
+  /** Set by the Manager, too, when the version's files have changed or its base path has another name; its identity stays. */
   version: AspiredVersion;
   /** Whether the source still wants this version. Set by the Manager, which calls abandon() if it does not any more. */
   aspired = true;
@@ -64,7 +64,7 @@ export class LoaderHarness<S> {
   constructor(version: AspiredVersion, options: LoaderHarnessOptions<S>) {
     this.version = version;
     this.#options = options;
-    options.onStateChange(this.snapshot());
+    options.onStateChange(this.snapshot(), version);
   }
 
   get id(): ServableId {
@@ -203,7 +203,7 @@ export class LoaderHarness<S> {
 
   #enter(state: ManagerState): void {
     this.#state = state;
-    this.#options.onStateChange(this.snapshot());
+    this.#options.onStateChange(this.snapshot(), this.version);
   }
 }
 

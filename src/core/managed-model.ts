@@ -1,15 +1,20 @@
+import { ServingError } from '../errors.js';
 import { LoaderHarness, type LoaderHarnessOptions } from './loader-harness.js';
-import { ManagerState } from './servable-state.js';
-import type { AspiredVersion } from './source.js';
-import {
-  compareNewestFirst,
-  nextAction,
-  type TransitionPolicy,
-  type VersionAction,
-  type VersionSnapshot,
-} from './version-policy.js';
+import type { ModelLabels } from './model-labels.js';
+import { ManagerState, type ServableState } from './servable-state.js';
+import { type AspiredVersion, identityOf, placeOf } from './source.js';
+import { compareNewestFirst, nextAction, type TransitionPolicy, type VersionAction } from './version-policy.js';
 
-export interface ManagedModelOptions<S> extends LoaderHarnessOptions<S> {
+/** Which of a model's versions a change of state is about, beside its number. */
+export interface VersionPlace {
+  readonly place: string;
+  /** Whether another version of the same number, from another place, is there at the same time. */
+  readonly isMoving: boolean;
+}
+
+export interface ManagedModelOptions<S> extends Omit<LoaderHarnessOptions<S>, 'onStateChange'> {
+  /** Called right after each change of a version's state, the first one (START) included. */
+  onStateChange(state: ServableState, where: VersionPlace): void;
   /** Called when all that a new list or a finished transition made possible has been started. */
   onAdvance(): void;
   /** Default: availability-preserving. */
@@ -17,22 +22,30 @@ export interface ManagedModelOptions<S> extends LoaderHarnessOptions<S> {
 }
 
 /**
- * All versions ever seen of one model. Moves them, one transition after the other, towards what is aspired, and keeps the
- * newest available version at hand for the requests that name none.
+ * All versions ever seen of one model. Moves them, one transition after the other, towards what is aspired, and keeps at
+ * hand what answers for each number and the newest available version. A version is its number and its place: while a model
+ * moves there are two of one number, of which at most one is aspired.
  */
 export class ManagedModel<S> {
   readonly name: string;
   readonly #options: ManagedModelOptions<S>;
-  readonly #versions = new Map<bigint, LoaderHarness<S>>();
+  readonly #harnessOptions: LoaderHarnessOptions<S>;
+  readonly #labels: ModelLabels;
+  /** By number and place, those first that were begun first. */
+  readonly #harnesses = new Map<string, LoaderHarness<S>>();
+  /** What answers requests for each number. */
+  #available: ReadonlyMap<bigint, LoaderHarness<S>> = new Map();
   #newestAvailable: LoaderHarness<S> | undefined;
 
-  constructor(name: string, options: ManagedModelOptions<S>) {
+  constructor(name: string, options: ManagedModelOptions<S>, labels: ModelLabels) {
     this.name = name;
-    this.#options = {
+    this.#options = options;
+    this.#labels = labels;
+    this.#harnessOptions = {
       ...options,
-      onStateChange: (state) => {
-        this.#newestAvailable = this.newestFirst().find((harness) => harness.state === ManagerState.AVAILABLE);
-        options.onStateChange(state);
+      onStateChange: (state, version) => {
+        this.#findAvailable();
+        options.onStateChange(state, { place: placeOf(version), isMoving: this.#hasOther(version) });
       },
       onRetry: (failure) => {
         options.onRetry?.(failure);
@@ -45,52 +58,119 @@ export class ManagedModel<S> {
     return this.#newestAvailable;
   }
 
-  /** The version if it can take requests now. */
+  /** What answers requests for the version now. */
   available(version: bigint): LoaderHarness<S> | undefined {
-    const harness = this.#versions.get(version);
-    return harness?.state === ManagerState.AVAILABLE ? harness : undefined;
+    return this.#available.get(version);
   }
 
+  /** What answers requests for a label that stands for the version: while the model moves, the one that the label was given to. */
+  labelled(version: bigint): LoaderHarness<S> | undefined {
+    const basePath = this.#labels.leftBasePath;
+    return (basePath === undefined ? undefined : this.#availableBelow(basePath, version)) ?? this.available(version);
+  }
+
+  #availableBelow(basePath: string, number: bigint): LoaderHarness<S> | undefined {
+    return [...this.#harnesses.values()].find(
+      ({ id, state, version }) =>
+        id.version === number && state === ManagerState.AVAILABLE && version.basePath === basePath,
+    );
+  }
+
+  /** Versions that are wanted and could not be loaded so far, newest first. */
+  failed(): LoaderHarness<S>[] {
+    const failed = [...this.#harnesses.values()].filter(({ aspired, error }) => aspired && error !== undefined);
+    return failed.sort((a, b) => compareNewestFirst(a.id.version, b.id.version));
+  }
+
+  /** Whether the version is wanted and could not be loaded; it may be going to be tried again. */
+  hasFailed(number: bigint): boolean {
+    return this.failed().some(({ id }) => id.version === number);
+  }
+
+  /**
+   * One state for each number, newest first. While there are two versions of one number it is that of the one that answers,
+   * with the error of the other one if that could not be loaded.
+   */
+  states(): ServableState[] {
+    return this.newestFirst().map((shown) => {
+      const state = shown.snapshot();
+      const wanted = this.#versionsOf(shown.id.version).find(({ aspired }) => aspired);
+      const error = shown === wanted ? undefined : wanted?.snapshot().error;
+      return error === undefined ? state : { ...state, error: notMoved(error, wanted?.version, shown.version) };
+    });
+  }
+
+  /** For each number what answers; where nothing does what is wanted, or else what was begun last. */
   newestFirst(): LoaderHarness<S>[] {
-    return [...this.#versions.values()].sort((a, b) => compareNewestFirst(a.id.version, b.id.version));
+    const numbers = new Set([...this.#harnesses.values()].map(({ id }) => id.version));
+    return [...numbers].sort(compareNewestFirst).map((number) => {
+      const versions = this.#versionsOf(number);
+      const shown = this.available(number) ?? versions.find(({ aspired }) => aspired) ?? versions.at(-1);
+      return shown as LoaderHarness<S>;
+    });
+  }
+
+  #versionsOf(number: bigint): LoaderHarness<S>[] {
+    return [...this.#harnesses.values()].filter(({ id }) => id.version === number);
   }
 
   /** Whether a version is wanted, or still in memory or on its way. */
   get live(): boolean {
-    for (const harness of this.#versions.values()) {
-      if (harness.aspired || harness.state !== ManagerState.END) return true;
-    }
-    return false;
+    return this.#some(({ aspired, state }) => aspired || state !== ManagerState.END);
   }
 
   /** Whether each wanted version is available or has ended. */
   get settled(): boolean {
-    for (const { aspired, state } of this.#versions.values()) {
-      if (aspired && state !== ManagerState.AVAILABLE && state !== ManagerState.END) return false;
-    }
-    return true;
+    return !this.#some(
+      ({ aspired, state }) => aspired && state !== ManagerState.AVAILABLE && state !== ManagerState.END,
+    );
   }
 
   /** Whether each wanted version is available or has failed at least once. */
   get tried(): boolean {
-    for (const { aspired, state, error } of this.#versions.values()) {
-      if (aspired && state !== ManagerState.AVAILABLE && error === undefined) return false;
-    }
-    return true;
+    return !this.#some(
+      ({ aspired, state, error }) => aspired && state !== ManagerState.AVAILABLE && error === undefined,
+    );
   }
 
   /** Whether nothing of this model is in memory or on its way there. */
   get ended(): boolean {
-    return [...this.#versions.values()].every((harness) => harness.state === ManagerState.END);
+    return !this.#some(({ state }) => state !== ManagerState.END);
+  }
+
+  /** Whether the model is served from below this base path, and no number of it from anywhere else. */
+  isServedFrom(basePath: string): boolean {
+    const wanted = [...this.#harnesses.values()].filter(({ aspired }) => aspired);
+    const isElsewhere = ({ version, state, id }: LoaderHarness<S>) =>
+      version.basePath !== basePath || (state !== ManagerState.AVAILABLE && this.available(id.version) !== undefined);
+    return this.settled && wanted.some(({ state }) => state === ManagerState.AVAILABLE) && !wanted.some(isElsewhere);
+  }
+
+  /** Whether the model is served, and has not only been wanted from below this base path. */
+  isServedElsewhere(basePath: string): boolean {
+    return this.#available.size > 0 && this.#some(({ aspired, version }) => aspired && version.basePath !== basePath);
+  }
+
+  /** Whether a number that is wanted at one place is still served from another. */
+  get isMoving(): boolean {
+    return this.#some(({ aspired, id }) => aspired && this.available(id.version)?.aspired === false);
+  }
+
+  #some(predicate: (harness: LoaderHarness<S>) => boolean): boolean {
+    for (const harness of this.#harnesses.values()) {
+      if (predicate(harness)) return true;
+    }
+    return false;
   }
 
   /** Takes the list as the whole of what is wanted, and starts what follows from it. */
   aspire(versions: readonly AspiredVersion[]): void {
-    const wanted = new Set(versions.map((version) => version.id.version));
-    for (const [number, harness] of this.#versions) {
-      if (!wanted.has(number)) this.#forgo(harness);
+    const wanted = new Set(versions.map(identityOf));
+    for (const [identity, harness] of this.#harnesses) {
+      if (!wanted.has(identity)) this.#forgo(harness);
     }
     for (const version of versions) this.#want(version);
+    this.#findAvailable();
     this.#advance();
   }
 
@@ -105,13 +185,15 @@ export class ManagedModel<S> {
    * its next try, until its files have changed, else each look at the folder would load it again.
    */
   #want(version: AspiredVersion): void {
-    const known = this.#versions.get(version.id.version);
+    const known = this.#harnesses.get(identityOf(version));
     const isChanged = known?.version.stamp !== version.stamp;
     if (known === undefined) this.#begin(version);
     else if (known.state === ManagerState.END && (isChanged || !known.aspired)) this.#begin(version);
     else {
       known.aspired = true;
       if (isChanged && known.waits) this.#tryChanged(known, version);
+      // The same place may be given by another base path now.
+      else known.version = { ...version, stamp: known.version.stamp };
     }
   }
 
@@ -120,17 +202,22 @@ export class ManagedModel<S> {
     harness.endWait();
   }
 
+  /** In place of what has ended of this number. */
   #begin(version: AspiredVersion): void {
-    this.#versions.set(version.id.version, new LoaderHarness(version, this.#options));
+    for (const [identity, { id, state, aspired }] of this.#harnesses) {
+      const hasEnded = state === ManagerState.END && id.version === version.id.version;
+      if (hasEnded && (!aspired || identity === identityOf(version))) this.#harnesses.delete(identity);
+    }
+    this.#harnesses.set(identityOf(version), new LoaderHarness(version, this.#harnessOptions));
   }
 
   /** Starts every transition that the policy allows now; each of them calls back here when it is through. */
   #advance(): void {
+    this.#labels.follow((basePath) => this.isServedFrom(basePath));
+    this.#forgetEnded();
     const next = this.#options.transitionPolicy ?? nextAction;
-    for (let action = next(this.#snapshot()); action !== undefined; action = next(this.#snapshot())) {
-      const harness = this.#versions.get(action.version);
-      if (harness !== undefined) void this.#carryOut(action.kind, harness);
-    }
+    for (let action = next(this.#snapshot()); action !== undefined; action = next(this.#snapshot()))
+      void this.#carryOut(action.kind, action.entry.harness);
     this.#options.onAdvance();
   }
 
@@ -145,10 +232,51 @@ export class ManagedModel<S> {
     this.#advance();
   }
 
-  #snapshot(): VersionSnapshot[] {
-    return [...this.#versions.values()].map(({ id, state, aspired, isBegun }) => {
+  /** A version that nobody wants and that has ended is told of only while there is no other one of its number. */
+  #forgetEnded(): void {
+    for (const [identity, { aspired, state, version }] of this.#harnesses) {
+      if (!aspired && state === ManagerState.END && this.#hasOther(version)) this.#harnesses.delete(identity);
+    }
+  }
+
+  /** Whether there is another version of the number, from another place. */
+  #hasOther(version: AspiredVersion): boolean {
+    const identity = identityOf(version);
+    return this.#some((other) => other.id.version === version.id.version && identityOf(other.version) !== identity);
+  }
+
+  /** Of two that could answer it is the wanted one or, before that can, the one that has been answering. */
+  #findAvailable(): void {
+    const available = new Map<bigint, LoaderHarness<S>>();
+    for (const harness of this.#harnesses.values()) {
+      if (harness.state !== ManagerState.AVAILABLE) continue;
+      if (harness.aspired || !available.has(harness.id.version)) available.set(harness.id.version, harness);
+    }
+    this.#available = available;
+    const [newest] = [...available.keys()].sort(compareNewestFirst);
+    this.#newestAvailable = newest === undefined ? undefined : available.get(newest);
+  }
+
+  #snapshot() {
+    return [...this.#harnesses.values()].map((harness) => {
+      const { id, state, aspired, isBegun, version } = harness;
       const waitsForItsTurn = state === ManagerState.START && isBegun;
-      return { version: id.version, state: waitsForItsTurn ? ManagerState.LOADING : state, aspired };
+      return {
+        harness,
+        version: id.version,
+        state: waitsForItsTurn ? ManagerState.LOADING : state,
+        aspired,
+        isReplaced: state === ManagerState.AVAILABLE && this.available(id.version) !== harness,
+        isHeld: !aspired && this.#labels.holds(id.version, version.basePath),
+      };
     });
   }
+}
+
+function notMoved({ code, message }: ServingError, wanted: AspiredVersion | undefined, served: AspiredVersion) {
+  return new ServingError(
+    code,
+    `The configuration has this version at ${wanted?.path}, which could not be loaded, so that the one from ${served.path} ` +
+      `is still served: ${message}`,
+  );
 }

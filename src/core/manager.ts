@@ -3,7 +3,8 @@ import { log } from '../log.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
 import type { Loader } from './loader.js';
 import type { LoaderHarness, LoadFailure, LoadRetries } from './loader-harness.js';
-import { ManagedModel, type ManagedModelOptions } from './managed-model.js';
+import { ManagedModel, type ManagedModelOptions, type VersionPlace } from './managed-model.js';
+import { type LabelledModel, ModelLabels } from './model-labels.js';
 import type { ServableHandle, ServableRequest } from './servable-handle.js';
 import { formatServableId, type ServableId } from './servable-id.js';
 import { formatManagerState, ManagerState, type ServableState } from './servable-state.js';
@@ -14,15 +15,12 @@ export interface ManagerOptions<S> {
   /** Makes the loader of one version, called when its turn to load has come. What it throws fails that version only. */
   createLoader(version: AspiredVersion): Loader<S>;
   /** Told every change of a version's state, right after it and from within it: must not throw. */
-  onStateChange?(state: ServableState): void;
+  onStateChange?(state: ServableState, where: VersionPlace): void;
   /** Default: a version that failed to load is not tried again. */
   readonly retries?: LoadRetries;
   /** Default: availability-preserving. */
   readonly transitionPolicy?: TransitionPolicy;
 }
-
-/** Version labels by name of the model: label → version. */
-export type VersionLabels = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
 
 /**
  * Loads and unloads what a Source aspires, and hands out claims on what is available. All on one thread: a call sees the
@@ -35,14 +33,14 @@ export class Manager<S> {
   readonly #unloads = new ConcurrencyLimit();
   #waiters: { readonly isDone: () => boolean; readonly resolve: () => void }[] = [];
   #closing: Promise<void> | undefined;
-  #labels: VersionLabels = new Map();
+  readonly #labels = new Map<string, ModelLabels>();
 
   constructor(options: ManagerOptions<S>) {
     this.#modelOptions = {
       createLoader: (version) => options.createLoader(version),
-      onStateChange: (state) => {
-        logTransition(state);
-        options.onStateChange?.(state);
+      onStateChange: (state, where) => {
+        logTransition(state, where);
+        options.onStateChange?.(state, where);
       },
       onRetry: (failure) => logRetry(failure, options.retries?.intervalMillis ?? 0),
       onAdvance: () => this.#wake(),
@@ -59,7 +57,7 @@ export class Manager<S> {
    */
   setAspiredVersions(name: string, versions: readonly AspiredVersion[]): void {
     if (this.#closing !== undefined) return;
-    const model = this.#models.get(name) ?? new ManagedModel(name, this.#modelOptions);
+    const model = this.#models.get(name) ?? new ManagedModel(name, this.#modelOptions, this.#labelsOf(name));
     this.#models.set(name, model);
     model.aspire(versions);
   }
@@ -73,14 +71,28 @@ export class Manager<S> {
     this.#unloads.max = unloads;
   }
 
-  /** Replaces all labels of all models at once. */
-  setVersionLabels(labels: VersionLabels): void {
-    this.#labels = labels;
+  /**
+   * Replaces all labels of all models at once, but of those that are served and have another base path now: their labels
+   * follow when they are served from there. To be called before their versions there are aspired.
+   */
+  setVersionLabels(models: readonly LabelledModel[]): void {
+    const byName = new Map(models.map((model) => [model.name, model]));
+    for (const name of new Set([...this.#labels.keys(), ...byName.keys()])) {
+      const labels = byName.get(name);
+      const moves = labels !== undefined && this.#models.get(name)?.isServedElsewhere(labels.basePath) === true;
+      this.#labelsOf(name).configure(labels, moves);
+    }
   }
 
-  /** The version that the label of the model stands for, available or not; undefined if there is no such label. */
+  #labelsOf(name: string): ModelLabels {
+    const labels = this.#labels.get(name) ?? new ModelLabels();
+    this.#labels.set(name, labels);
+    return labels;
+  }
+
+  /** The version that the label of the model is configured to stand for, available or not; undefined if there is no such label. */
   labelledVersion(name: string, label: string): bigint | undefined {
-    return this.#labels.get(name)?.get(label);
+    return this.#labels.get(name)?.configured.get(label);
   }
 
   /**
@@ -89,17 +101,33 @@ export class Manager<S> {
    */
   acquire(request: ServableRequest): ServableHandle<S> {
     const model = request.name === '' ? this.#onlyModel() : this.#models.get(request.name);
-    const version = request.versionLabel === undefined ? request.version : this.#versionOf(request, model);
+    if (request.versionLabel !== undefined) return this.#acquireLabelled(request.name, request.versionLabel, model);
+    const { version } = request;
     const harness = version === undefined ? model?.newestAvailable : model?.available(version);
     if (harness === undefined) throw this.#servableNotFound(request.name, version, model);
     return harness.acquire();
   }
 
-  #versionOf({ name, versionLabel = '' }: ServableRequest, model: ManagedModel<S> | undefined): bigint {
-    const labels = this.#labels.get(model?.name ?? name);
-    const version = labels?.get(versionLabel);
-    if (version === undefined) throw unknownLabel(versionLabel, model?.name ?? name, [...(labels?.keys() ?? [])]);
-    return version;
+  #acquireLabelled(name: string, label: string, model: ManagedModel<S> | undefined): ServableHandle<S> {
+    const labels = this.#labels.get(model?.name ?? name)?.labels;
+    const version = labels?.get(label);
+    if (version === undefined) throw unknownLabel(label, model?.name ?? name, [...(labels?.keys() ?? [])]);
+    const harness = model?.labelled(version);
+    if (harness === undefined) throw this.#servableNotFound(name, version, model);
+    return harness.acquire();
+  }
+
+  /**
+   * Whether the model is served from below this base path (absolute), and none of its versions from where an earlier
+   * configuration had it.
+   */
+  isServedFrom(name: string, basePath: string): boolean {
+    return this.#models.get(name)?.isServedFrom(basePath) === true;
+  }
+
+  /** Whether a version of the model is still served from another place than it is wanted from. */
+  isMoving(name: string): boolean {
+    return this.#models.get(name)?.isMoving === true;
   }
 
   /** Whether the version can take requests now. */
@@ -112,31 +140,28 @@ export class Manager<S> {
     return this.#models.get(name)?.newestAvailable !== undefined;
   }
 
-  /** Whether the version could not be loaded; it may be going to be tried again. */
+  /** Whether the version is wanted and could not be loaded; it may be going to be tried again. */
   hasFailed({ name, version }: ServableId): boolean {
-    const found = this.#models
-      .get(name)
-      ?.newestFirst()
-      .find(({ id }) => id.version === version);
-    return found?.error !== undefined;
+    return this.#models.get(name)?.hasFailed(version) === true;
   }
 
   /** What is wanted and could not be loaded so far, newest first in each model. */
   failures(): { readonly id: ServableId; readonly error: ServingError; readonly isFinal: boolean }[] {
     return [...this.#models.values()].flatMap((model) =>
-      model.newestFirst().flatMap(({ id, error, aspired, state }) => {
-        return aspired && error !== undefined ? [{ id, error, isFinal: state === ManagerState.END }] : [];
+      model.failed().flatMap(({ id, error, state }) => {
+        return error === undefined ? [] : [{ id, error, isFinal: state === ManagerState.END }];
       }),
     );
   }
 
   /**
-   * States of all versions ever seen of a model, newest first, ended ones included; with `version` of that one alone.
+   * States of all versions ever seen of a model, newest first, ended ones included; with `version` of that one alone. While a
+   * version moves to another place, or cannot be loaded from there, it is the state of the one that is served.
    * Throws NOT_FOUND if there is none; an empty name is treated as acquire() does.
    */
   states(name: string, version?: bigint): readonly ServableState[] {
     const model = name === '' ? this.#onlyModel() : this.#models.get(name);
-    const all = model?.newestFirst().map((harness) => harness.snapshot()) ?? [];
+    const all = model?.states() ?? [];
     if (all.length === 0) throw notFound(`Could not find any versions of model ${name}. ${this.#describeModels()}`);
     if (version === undefined) return all;
     const found = all.filter((state) => state.id.version === version);
@@ -248,8 +273,8 @@ function logRetry({ id, error, retriesLeft }: LoadFailure, intervalMillis: numbe
   );
 }
 
-function logTransition({ id, state, error }: ServableState): void {
-  const name = formatServableId(id);
+function logTransition({ id, state, error }: ServableState, { place, isMoving }: VersionPlace): void {
+  const name = isMoving ? `${formatServableId(id)} at ${place}` : formatServableId(id);
   if (error !== undefined) log.error(`Loading servable ${name} failed: ${error.message}`);
   else if (state === ManagerState.LOADING) log.info(`Loading servable ${name}.`);
   else if (state === ManagerState.AVAILABLE) log.info(`Servable ${name} is available.`);

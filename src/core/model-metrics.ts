@@ -1,15 +1,27 @@
 /** Metrics of what the Manager does: the state of each version, and how long loads took. */
 import type { PrometheusText } from '../metrics/metrics.js';
+import type { ServableId } from './servable-id.js';
 import { formatManagerState, ManagerState, type ServableState } from './servable-state.js';
 
+/** While a version moves there are two of its number, one for each place. */
 interface VersionMetrics {
   readonly model: string;
   readonly version: string;
+  readonly place: string;
   state: ManagerState;
   loadBeganMillis: number;
   /** Of the last load; undefined until one has succeeded. */
   loadSeconds?: number;
 }
+
+/** Of two versions of one number, the metrics tell the one whose state comes first here. */
+const MOST_TELLING: readonly ManagerState[] = [
+  ManagerState.AVAILABLE,
+  ManagerState.UNLOADING,
+  ManagerState.LOADING,
+  ManagerState.START,
+  ManagerState.END,
+];
 
 export class ModelMetrics {
   readonly #versions = new Map<string, VersionMetrics>();
@@ -23,8 +35,9 @@ export class ModelMetrics {
   }
 
   /** For ManagerOptions.onStateChange. */
-  onStateChange({ id, state, error }: ServableState): void {
-    const version = this.#version(id.name, String(id.version));
+  onStateChange({ id, state, error }: ServableState, { place }: { readonly place: string } = { place: '' }): void {
+    if (state === ManagerState.START) this.#forgetEnded(id);
+    const version = this.#version(id, place);
     if (state === ManagerState.LOADING) version.loadBeganMillis = this.#now();
     if (state === ManagerState.AVAILABLE) {
       version.loadSeconds = (this.#now() - version.loadBeganMillis) / 1000;
@@ -33,11 +46,19 @@ export class ModelMetrics {
     if (error !== undefined && version.state === ManagerState.LOADING) this.#countLoad(id.name, 'failure');
     version.state = state;
     // What ended well is forgotten, or versions would pile up for as long as the server runs.
-    if (state === ManagerState.END && error === undefined) this.#versions.delete(keyOf(id.name, String(id.version)));
+    if (state === ManagerState.END && error === undefined) this.#versions.delete(versionKey(id, place));
+  }
+
+  /** What failed to load is told until its number is begun anew, at whatever place. */
+  #forgetEnded({ name, version }: ServableId): void {
+    for (const [key, ended] of this.#versions) {
+      if (ended.state === ManagerState.END && ended.model === name && ended.version === String(version))
+        this.#versions.delete(key);
+    }
   }
 
   write(text: PrometheusText): void {
-    const versions = [...this.#versions.values()];
+    const versions = this.#oneOfEachNumber();
     text.family('tensorgate_model_state', 'gauge');
     for (const { model, version, state } of versions)
       text.sample('tensorgate_model_state', { model, version, state: formatManagerState(state) }, 1);
@@ -50,11 +71,23 @@ export class ModelMetrics {
       text.sample('tensorgate_model_loads_total', { model, status }, count);
   }
 
-  #version(model: string, version: string): VersionMetrics {
-    const key = keyOf(model, version);
+  #oneOfEachNumber(): VersionMetrics[] {
+    const told = new Map<string, VersionMetrics>();
+    const rank = ({ state }: VersionMetrics) => MOST_TELLING.indexOf(state);
+    for (const each of this.#versions.values()) {
+      const key = keyOf(each.model, each.version);
+      const other = told.get(key);
+      if (other === undefined || rank(each) < rank(other)) told.set(key, each);
+    }
+    return [...told.values()];
+  }
+
+  #version(id: ServableId, place: string): VersionMetrics {
+    const key = versionKey(id, place);
     const known = this.#versions.get(key) ?? {
-      model,
-      version,
+      model: id.name,
+      version: String(id.version),
+      place,
       state: ManagerState.START,
       loadBeganMillis: this.#now(),
     };
@@ -70,6 +103,10 @@ export class ModelMetrics {
   }
 }
 
-function keyOf(model: string, rest: string): string {
-  return JSON.stringify([model, rest]);
+function versionKey({ name, version }: ServableId, place: string): string {
+  return keyOf(name, String(version), place);
+}
+
+function keyOf(...parts: readonly string[]): string {
+  return JSON.stringify(parts);
 }

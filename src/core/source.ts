@@ -3,10 +3,27 @@ import type { ServableId } from './servable-id.js';
 /** A version that a Source wants to see served, and where it lies. */
 export interface AspiredVersion {
   readonly id: ServableId;
-  /** The version's folder. */
+  /** The version's folder, under the model's base path. */
   readonly path: string;
+  /** The folder that `path` leads to once links are followed. Default: `path`. */
+  readonly place?: string | undefined;
+  /** The model's base path as it is configured, absolute: it tells to which configuration the version belongs. */
+  readonly basePath?: string | undefined;
   /** Differs when the version's files do: a version that failed to load is tried again then. */
-  readonly stamp?: string;
+  readonly stamp?: string | undefined;
+}
+
+/**
+ * What a version is, beside its model's name: its number and its place. A version of the same number at another place is
+ * another version. Version policies, labels and logging do not change what a version is.
+ */
+export function identityOf(version: AspiredVersion): string {
+  return `${version.id.version} ${placeOf(version)}`;
+}
+
+/** The folder to load the version from. */
+export function placeOf({ path, place }: AspiredVersion): string {
+  return place ?? path;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface DeviceInfo {
 export interface SessionOptions {
   /** The SavedModel's folder. */
   readonly directory: string;
+  /** Says in a few words what the folder's files are: sessions of different ones are never shared. Default: nothing. */
+  readonly files?: string;
   /** Exact set of the meta graph's tags. */
   readonly tags: readonly string[];
   /** Serialized ConfigProto. */
@@ -258,6 +260,8 @@ export interface Binding {
   closeQueue(id: QueueId): void;
   removeQueue(id: QueueId): void;
   queueStats(id: QueueId): QueueStats;
+  /** For tests, which must not go by how fast the machine is: runs that take so many times longer count as quick, too. */
+  allowSlowerQuickRuns(times: number): void;
   /**
    * Runs requests in the calling thread until none came for `idleMillis`, or for a second. Returns whether to call
    * again: false once the queue is closed.

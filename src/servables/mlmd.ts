@@ -15,8 +15,10 @@ metrics.register((text) => {
   for (const labels of found.values()) text.sample(NAME, labels, 0);
 });
 
-/** Notes whether the version in `directory` has an id. */
+/** Notes whether the version in `directory` has an id. One of the same number that was loaded before counts no more. */
 export function noteMlmd({ name, version }: ServableId, directory: string): void {
-  if (!existsSync(join(directory, 'assets.extra', 'mlmd_uuid'))) return;
-  found.set(JSON.stringify([name, String(version)]), { model_name: name, version: String(version) });
+  const key = JSON.stringify([name, String(version)]);
+  if (existsSync(join(directory, 'assets.extra', 'mlmd_uuid')))
+    found.set(key, { model_name: name, version: String(version) });
+  else found.delete(key);
 }

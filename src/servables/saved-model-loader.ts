@@ -1,7 +1,7 @@
 /** Loads one version of a model onto each of its devices: its SavedModel, or model.tflite where that is preferred. */
 import type { Loader } from '../core/loader.js';
 import { formatServableId, type ServableId } from '../core/servable-id.js';
-import type { AspiredVersion } from '../core/source.js';
+import { type AspiredVersion, placeOf } from '../core/source.js';
 import { ServingError, toServingError } from '../errors.js';
 import type { ConfigProto, TensorProto } from '../gen/messages.js';
 import { log } from '../log.js';
@@ -22,6 +22,7 @@ import { defaultInput } from './default-input.js';
 import { countLoad } from './load-metrics.js';
 import { loadSession } from './load-session.js';
 import { noteMlmd } from './mlmd.js';
+import { loadUnchanged, ModelFiles } from './model-files.js';
 import { isLostSession, remoteLoadError, remoteRunError } from './remote-session.js';
 import { type BatchingMode, type BatchingOfVersion, type RunSharing, runSharingOf, SharedRuns } from './run-sharing.js';
 import { SavedModel } from './saved-model.js';
@@ -182,6 +183,8 @@ function deviceError(device: string, error: unknown): ServingError {
 export class SavedModelLoader implements Loader<SavedModel> {
   readonly #version: AspiredVersion;
   readonly #options: SavedModelLoaderOptions;
+  /** In the folder that the path led to when the version was found, so that a link which moves on does not mix two of them. */
+  readonly #files: ModelFiles;
   /** Read anew by each load. */
   #sessionConfig: ConfigProto | undefined;
   #sessions: readonly SessionId[] = [];
@@ -190,28 +193,34 @@ export class SavedModelLoader implements Loader<SavedModel> {
   /** How often another server has had to load it again. */
   #generation = 0;
   #renewal: Promise<void> | undefined;
+  /** Why it cannot be loaded there again until its files are as they were. */
+  #refusal: ServingError | undefined;
   #unloading = false;
   readonly #cancellation = new Cancellation();
 
   constructor(version: AspiredVersion, options: SavedModelLoaderOptions) {
     this.#version = version;
     this.#options = options;
+    // Another server has to find the same path, and need not have the same links.
+    this.#files = new ModelFiles(options.sessionTarget === undefined ? placeOf(version) : version.path);
   }
 
   /**
    * Rejects with NOT_FOUND (no model there), FAILED_PRECONDITION (weights, or the library for TensorFlow Lite, missing),
-   * TensorFlow's own error, or what its warm-up rejects with.
+   * UNAVAILABLE (files that change all the time), TensorFlow's own error, or what its warm-up rejects with.
    */
   async load(): Promise<SavedModel> {
+    const isWanted = () => !this.#cancellation.cancelled;
     try {
-      return await countLoad(this.#version.path, () => this.#load());
+      return await countLoad(this.#version.path, () => loadUnchanged(this.#files, () => this.#load(), isWanted));
     } finally {
       this.#cancellation.onCancel(() => {}); // the listener there is would keep the last request of the warm-up
     }
   }
 
   async #load(): Promise<SavedModel> {
-    const { path, id } = this.#version;
+    const { id } = this.#version;
+    const { directory: path } = this.#files;
     const batching = await this.#batching();
     this.#sessionConfig = await sessionConfigOfVersion(path, this.#options.sessionConfig);
     const loaded = await this.#loadPreferred();
@@ -219,6 +228,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
       for (const { model } of this.#replicas) await this.#options.warmUp?.(model, path, this.#cancellation);
       noteMlmd(id, path);
+      await this.#files.check();
       logUnproven(id, (this.#replicas[0] as Replica).model);
       this.#keep(loaded);
       return this.#spread(batching);
@@ -253,7 +263,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const { batching, batchPolicy } = this.#options;
     if (batching === 'false') return { kind: 'off', reason: 'batching is turned off' };
     const isOwn = typeof batchPolicy === 'function';
-    const policy = isOwn ? await batchPolicy(this.#version.path) : batchPolicy;
+    const policy = isOwn ? await batchPolicy(this.#files.directory) : batchPolicy;
     if (policy !== undefined) return { kind: 'declared', policy };
     if (batching === 'auto') return { kind: 'proven' };
     return isOwn ? { kind: 'off', reason: 'the version has no batching_params.pbtxt' } : { kind: 'declared' };
@@ -270,9 +280,9 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   #replica({ session, pool }: Loaded, batching: BatchingOfVersion): Replica {
-    const { id, path } = this.#version;
+    const { id } = this.#version;
     const metaGraph = metaGraphOf(session);
-    if (metaGraph.hasVariables) checkVariables(path);
+    if (metaGraph.hasVariables) checkVariables(this.#files.directory);
     const [first] = this.#replicas;
     // One that cannot be run does not keep the others from being served: it says why when it is asked for.
     const runnable = metaGraph.signatures.filter(({ isInternal }) => !isInternal);
@@ -318,8 +328,9 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const { model } = this.#replicas.at(-1) as Replica;
     const generation = this.#generation;
     const onError = (error: unknown): ServingError => {
-      if (isLostSession(error) && generation === this.#generation) this.#renew(batching);
-      return remoteRunError(this.#options.sessionTarget ?? '', error);
+      if (!isLostSession(error)) return remoteRunError(this.#options.sessionTarget ?? '', error);
+      if (generation === this.#generation) this.#renew(batching);
+      return this.#refusal ?? remoteRunError(this.#options.sessionTarget ?? '', error);
     };
     first.model.spreadOver([{ model, load: { inFlight: 0 }, onError }]);
   }
@@ -331,7 +342,11 @@ export class SavedModelLoader implements Loader<SavedModel> {
     this.#renewal = this.#loadAgain(batching)
       .then(
         () => log.warn(`Loaded ${about} again, where it was lost.`),
-        (error) => log.error(`Failed to load ${about} again: ${toServingError(error).message}`),
+        async (thrown) => {
+          const error = toServingError(thrown);
+          log.error(`Failed to load ${about} again: ${error.message}`);
+          this.#refusal = (await this.#files.haveChanged()) ? error : undefined;
+        },
       )
       .finally(() => {
         this.#renewal = undefined;
@@ -364,12 +379,13 @@ export class SavedModelLoader implements Loader<SavedModel> {
 
   /** On all devices or on none. TensorFlow Lite runs in the worker's thread, on no device of TensorFlow's: it is loaded once. */
   async #loadPreferred(): Promise<readonly Loaded[]> {
-    const { path, id } = this.#version;
+    const { id } = this.#version;
+    const { directory: path } = this.#files;
     const { tflite } = this.#options;
     const pools = this.#options.devices(id.name);
     if (tflite !== undefined && hasTfliteModel(path)) {
       const pool = pools.find(({ device }) => isCpu(device)) ?? (pools[0] as WorkerPool);
-      return [{ session: await loadTfliteSession(path, tflite), pool }];
+      return [{ session: await loadTfliteSession(this.#files, tflite), pool }];
     }
     checkIsSavedModel(path);
     const tried = await Promise.allSettled(pools.map((pool) => this.#loadSession(pool)));
@@ -390,6 +406,16 @@ export class SavedModelLoader implements Loader<SavedModel> {
     return this.#loadWith(leanSessionConfig(config), pool, general);
   }
 
+  /** A session that is loaded later, in place of a lost one for example, must be of the same files as the first. */
+  async #checkUnchanged(session: LoadedSession): Promise<void> {
+    try {
+      await this.#files.check();
+    } catch (error) {
+      await binding.releaseSession(session.id);
+      throw error;
+    }
+  }
+
   /** Whether all of a graph lies where its inputs and outputs do, whatever devices it names itself: see leanSessionConfig(). */
   #isWholeOn({ device }: WorkerPool): boolean {
     return device === LEAN_DEVICE && (this.#options.deviceSetup?.cpus ?? 1) === 1;
@@ -403,23 +429,16 @@ export class SavedModelLoader implements Loader<SavedModel> {
 
   async #loadWith(config: Uint8Array, { placement }: WorkerPool, generalConfig?: Uint8Array): Promise<LoadedSession> {
     const { tags, sessionTarget: target } = this.#options;
-    const { path: directory } = this.#version;
+    const { directory, stamp: files } = this.#files;
     const interruptible = target !== undefined || this.#sessionOptions().interOp > 0;
-    try {
-      const generation = this.#generation;
-      return await loadSession({
-        directory,
-        tags,
-        config,
-        generalConfig,
-        interruptible,
-        device: placement,
-        target,
-        generation,
-      });
-    } catch (error) {
+    const generation = this.#generation;
+    const placed = { device: placement, target, generation };
+    const options = { directory, files, tags, config, generalConfig, interruptible, ...placed };
+    const session = await loadSession(options).catch((error) => {
       checkHasTags(directory, tags);
       throw target === undefined ? error : remoteLoadError(target, error);
-    }
+    });
+    await this.#checkUnchanged(session);
+    return session;
   }
 }

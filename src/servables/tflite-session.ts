@@ -3,6 +3,7 @@ import { toServingError } from '../errors.js';
 import type { LoadedSession } from '../native/binding.js';
 import { openTensorFlowLite } from '../workers/tensorflow.js';
 import { loadSession } from './load-session.js';
+import type { ModelFiles } from './model-files.js';
 
 export interface TfliteOptions {
   /** Interpreters per model: so many runs of it go on at the same time at the most. */
@@ -15,11 +16,14 @@ export interface TfliteOptions {
  * Rejects with FAILED_PRECONDITION if there is no library to run it with, INVALID_ARGUMENT if the file is damaged or needs
  * what the library does not have.
  */
-export async function loadTfliteSession(directory: string, options: TfliteOptions): Promise<LoadedSession> {
+export async function loadTfliteSession(
+  { directory, stamp: files }: Pick<ModelFiles, 'directory' | 'stamp'>,
+  options: TfliteOptions,
+): Promise<LoadedSession> {
   openTensorFlowLite(await options.findLibrary());
   const { interpreters: tfliteInterpreters } = options;
   try {
-    const session = { directory, tags: [], config: new Uint8Array(), interruptible: false, tfliteInterpreters };
+    const session = { directory, files, tags: [], config: new Uint8Array(), interruptible: false, tfliteInterpreters };
     return await loadSession(session);
   } catch (error) {
     throw toServingError(error);

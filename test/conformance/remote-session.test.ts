@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -101,7 +101,7 @@ describe('A session on one TensorFlow server', { timeout: 300_000 }, () => {
     const target = `grpc://127.0.0.1:${ports[0]}`;
     let remote = await startServer(0, ports);
     try {
-      await withFlags(target, copyHalf, (flags) =>
+      await withFlags(target, copyHalf, (flags, folder) =>
         withServer([...flags, '--rest_api_timeout_in_ms=1000'], async (server) => {
           const { rest } = server.ports;
           assert.equal((await ask(rest)).status, 200);
@@ -124,6 +124,19 @@ describe('A session on one TensorFlow server', { timeout: 300_000 }, () => {
             for (const { text } of refused) assert.match(text, new RegExp(`${target} .*was started anew.*Try again`));
             await ended(remote);
           }
+          // Of other files it would be another model.
+          await utimes(join(folder, 'm', '1', 'variables', 'variables.index'), 1, 1);
+          remote = await startServer(0, ports);
+          const answers = [await ask(rest)];
+          while (!/have changed/.test(answers.at(-1)?.text ?? '') && answers.length < 100) {
+            await sleep(100);
+            answers.push(await ask(rest));
+          }
+          assert.match(
+            answers.at(-1)?.text ?? '',
+            /The files in .*m\/1 have changed since the load of this version began/,
+          );
+          assert.ok(!answers.some(({ status }) => status === 200), JSON.stringify(answers));
         }),
       );
     } finally {

@@ -11,6 +11,7 @@ import type { SavedModel } from '../../src/servables/saved-model.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import { OutputFormat, type PredictRequest } from '../../src/tensor/predict-request.js';
 import type { WorkerPool } from '../../src/workers/pool.js';
+import { checkProperty, fuzzRuns } from '../support/check-property.js';
 import {
   copyOutputs,
   floats,
@@ -20,7 +21,7 @@ import {
   withModels,
 } from '../support/in-process-model.js';
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 100);
+const RUNS = fuzzRuns(100);
 
 /** The outcome of a request as one comparable value. */
 async function outcome(model: SavedModel, request: PredictRequest): Promise<unknown> {
@@ -165,7 +166,7 @@ describe('requests that wait together', { timeout: 120_000 }, () => {
   });
 
   for (const [name, text] of Object.entries(SETTINGS)) {
-    it(`get bit for bit what each gets alone, whatever the mix, ${name}`, async () => {
+    it(`get bit for bit what each gets alone, whatever the mix, ${name}`, async (t) => {
       const batchPolicy = text === '' ? undefined : batchPolicyOf(parseTextProto(BatchingParameters, text));
       const models = [
         { model: 'multi_io', batchPolicy },
@@ -178,13 +179,14 @@ describe('requests that wait together', { timeout: 120_000 }, () => {
         models,
         async (loaded) => {
           const parts = fc.array(anyPart, { minLength: 2, maxLength: 40 });
-          await fc.assert(
+          await checkProperty(
+            t,
             fc.asyncProperty(parts, async (chosen) => {
               const run = ({ model, request }: Part) => outcome(loaded[model] as SavedModel, request);
               const together = await Promise.all(chosen.map(run));
               for (const [i, part] of chosen.entries()) assert.deepEqual(together[i], await run(part), part.what);
             }),
-            { numRuns: RUNS },
+            { numRuns: RUNS, hasState: true },
           );
         },
         2,

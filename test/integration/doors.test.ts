@@ -410,7 +410,7 @@ describe('a server with one worker', { timeout: 120_000 }, () => {
   it("answers DEADLINE_EXCEEDED when a client's deadline passes while its request waits", async () => {
     await withServer([...flags, '--rest_api_timeout_in_ms=200'], (server) =>
       withDoorClients(server, async ({ grpc, rest, graphpipe }) => {
-        const long = { call: slow(1500).call };
+        const long = { call: slow(3000).call };
         const busy = [grpc.predict(long.call)];
         await sleep(100);
         const started = Date.now();
@@ -423,7 +423,7 @@ describe('a server with one worker', { timeout: 120_000 }, () => {
           assert.rejects(rest.predict(slow(1).call), { status: 504, message: /deadline/i }),
           assert.rejects(graphpipe.predict(slow(1).call), { status: 504, message: /deadline/i }),
         ]);
-        assert.ok(Date.now() - started < 1000);
+        assert.ok(Date.now() - started < 2700, 'sooner than the long run ends');
         await Promise.all(busy);
         client.close();
         for (const door of [grpc, rest, graphpipe]) await assertAnswers(door, slow(1));

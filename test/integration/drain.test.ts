@@ -24,6 +24,9 @@ import { modelPath } from '../support/models.js';
 import { RawClient, rawPost } from '../support/raw-http.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
+const LONG_MILLIS = 20_000;
+/** Sooner than the long run, or a drain that has to end by its limit, would let a server end; no busy machine takes so long. */
+const SOON_MILLIS = 15_000;
 const LIMIT = { timeout: 120_000 };
 const SLOW = ['--model_name=slow', `--model_base_path=${modelPath('slow')}`, '--num_workers=2'];
 const HTTP_DOORS = ['rest', 'graphpipe'] as const;
@@ -81,7 +84,7 @@ describe('a server that is told to stop under load', LIMIT, () => {
         assert.equal(stopped.status, 0, server.logs());
         // 12 requests of 32 ms on two workers, or fewer if an answer was just being read.
         assert.ok(stopped.underWay.length >= 9, `${stopped.underWay.length} were under way`);
-        assert.ok(stopped.millis < 3000, `it took ${stopped.millis} ms`);
+        assert.ok(stopped.millis < SOON_MILLIS, `it took ${stopped.millis} ms`);
       });
     }
   });
@@ -99,7 +102,7 @@ describe('a server that is told to stop under load', LIMIT, () => {
           const stopped = await stopUnderLoad(server, loops, 'SIGTERM');
           assertNothingLost(stopped);
           assert.equal(stopped.status, 0, server.logs());
-          assert.ok(stopped.millis < 3000, `it took ${stopped.millis} ms`);
+          assert.ok(stopped.millis < SOON_MILLIS, `it took ${stopped.millis} ms`);
           underWay += stopped.underWay.length;
         },
       );
@@ -174,9 +177,9 @@ describe('a server that is told to stop under load', LIMIT, () => {
   });
 });
 
-/** Starts one run of 20 s through the door; its outcome does not matter. */
+/** Starts one run of LONG_MILLIS through the door; its outcome does not matter. */
 async function startLongRun(server: TestServer, door: DoorName): Promise<() => void> {
-  const { call } = slowCall(20_000);
+  const { call } = slowCall(LONG_MILLIS);
   if (door === 'grpc') {
     const client = createGrpcClient(server.ports.grpc);
     const { reply, cancel } = client.start(call);
@@ -212,7 +215,7 @@ describe('a server that is told to stop', LIMIT, () => {
         const [status, millis] = await timed(server.stop());
         leave();
         assert.equal(status, 0, `${door}:\n${server.logs()}`);
-        assert.ok(millis > 900 && millis < 3000, `${door}: it took ${millis} ms`);
+        assert.ok(millis > 900 && millis < SOON_MILLIS, `${door}: it took ${millis} ms`);
         assert.match(server.logs(), /drain limit has passed.*--drain_timeout_seconds/);
       });
     }
@@ -223,7 +226,7 @@ describe('a server that is told to stop', LIMIT, () => {
       for (const door of HTTP_DOORS) (await startLongRun(server, door))();
       const [status, millis] = await timed(server.stop());
       assert.equal(status, 0, server.logs());
-      assert.ok(millis < 3000, `it took ${millis} ms`);
+      assert.ok(millis < SOON_MILLIS, `it took ${millis} ms`);
     });
   });
 
@@ -233,7 +236,7 @@ describe('a server that is told to stop', LIMIT, () => {
       const [status, millis] = await timed(server.stop());
       leave();
       assert.equal(status, 0);
-      assert.ok(millis < 1000, `it took ${millis} ms`);
+      assert.ok(millis < SOON_MILLIS, `it took ${millis} ms`);
     });
   });
 
@@ -246,7 +249,7 @@ describe('a server that is told to stop', LIMIT, () => {
         const [status, millis] = await timed(server.stop(second));
         leave();
         assert.equal(status, 1);
-        assert.ok(millis < 1000, `it took ${millis} ms`);
+        assert.ok(millis < SOON_MILLIS, `it took ${millis} ms`);
       });
     }
   });
@@ -269,7 +272,7 @@ describe('a server that is told to stop', LIMIT, () => {
         await once(watch, 'data');
         const [status, millis] = await timed(server.stop());
         assert.equal(status, 0, server.logs());
-        assert.ok(millis < 1500, `it took ${millis} ms`);
+        assert.ok(millis < SOON_MILLIS, `it took ${millis} ms`);
         for (const client of idle) client.close();
         session.destroy();
       }),

@@ -1,6 +1,6 @@
 /** Which requests the event loop runs itself: only few at a time, and only such as are known to be quick. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { binding } from '../../src/native/binding.js';
 import type { SavedModel } from '../../src/servables/saved-model.js';
@@ -21,8 +21,9 @@ const LIMIT = { timeout: 60_000 };
 /** How long a worker sleeps in the queue before it looks about (`IDLE_MILLIS` of native/serve.cc). */
 const SLEEP_MILLIS = 200;
 
-/** With a sanitizer few runs are quick. */
-const NOT_SANITIZED = { skip: process.env.TENSORGATE_SANITIZED === '1' };
+/** What is quick is what takes less than a tenth of a millisecond: here a run that takes a second is, on whatever machine. */
+const SLOWER = 10_000;
+before(() => binding.allowSlowerQuickRuns(SLOWER));
 
 const x = (...values: number[]): TestInput => {
   return { name: 'x', dtype: DataType.FLOAT, shape: [values.length], bytes: floats(...values) };
@@ -37,17 +38,26 @@ async function runSingly(model: SavedModel, input: TestInput, times: number): Pr
   }
 }
 
+/** Runs until the event loop has itself run all of a turn's requests, which it does only if it finds the workers asleep. */
+async function untilQuick(pool: WorkerPool, requests: number, run: () => Promise<void>): Promise<void> {
+  const giveUp = Date.now() + 30_000;
+  for (let quick = 0; quick < requests; ) {
+    assert.ok(Date.now() < giveUp, 'they are not run on the loop');
+    await sleep(5);
+    const before = quickRuns(pool);
+    await run();
+    quick = quickRuns(pool) - before;
+  }
+}
+
 describe('a quick request', LIMIT, () => {
   it('is run on the event loop when it comes alone, with the answer that a worker gives', async () => {
     await withModel('half_plus_two', async (model, pool) => {
-      await runSingly(model, x(1), 20);
-      assert.ok(quickRuns(pool) > 0, 'none of 20 was run on the loop');
-      const before = quickRuns(pool);
-      for (let i = 0; i < 20 && quickRuns(pool) === before; i++) {
+      assert.deepEqual((await runOne(model, testRequest([x(4)]))).bytes, floats(4));
+      assert.equal(quickRuns(pool), 0, 'nothing is known of it yet');
+      await untilQuick(pool, 1, async () => {
         assert.deepEqual((await runOne(model, testRequest([x(4)]))).bytes, floats(4));
-        await sleep(5);
-      }
-      assert.ok(quickRuns(pool) > before);
+      });
     });
   });
 
@@ -69,29 +79,25 @@ describe('a quick request', LIMIT, () => {
     });
   });
 
-  it(
-    'goes to a worker as JSON with a longer body than any before it, and to the loop when that was quick',
-    NOT_SANITIZED,
-    async () => {
-      await withModel('half_plus_two', async (model, pool) => {
-        const run = async (body: string) => {
-          const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) };
-          const [reply] = await model.predict(json, copyOutputs);
-          await sleep(5);
-          return JSON.parse(String(reply?.bytes));
-        };
-        for (let i = 0; i < 20; i++) await run('{"instances":[2]}');
-        const before = quickRuns(pool);
-        assert.ok(before > 0);
-        assert.deepEqual(await run(`{"instances":[2${',4'.repeat(500)}]}`), {
-          predictions: [3, ...Array(500).fill(4)],
-        });
-        assert.equal(quickRuns(pool), before);
+  it('goes to a worker as JSON with a longer body than any before it, and to the loop when that was quick', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      const run = async (body: string) => {
+        const json = { ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) };
+        const [reply] = await model.predict(json, copyOutputs);
+        await sleep(5);
+        return JSON.parse(String(reply?.bytes));
+      };
+      for (let i = 0; i < 20; i++) await run('{"instances":[2]}');
+      const before = quickRuns(pool);
+      assert.ok(before > 0);
+      assert.deepEqual(await run(`{"instances":[2${',4'.repeat(500)}]}`), {
+        predictions: [3, ...Array(500).fill(4)],
       });
-    },
-  );
+      assert.equal(quickRuns(pool), before);
+    });
+  });
 
-  it('goes to a worker as JSON of which a longer body was only refused soon', NOT_SANITIZED, async () => {
+  it('goes to a worker as JSON of which a longer body was only refused soon', async () => {
     await withModel('half_plus_two', async (model, pool) => {
       const run = (body: string) =>
         model.predict({ ...testRequest([]), kind: 'json' as const, body: Buffer.from(body) }, copyOutputs);
@@ -120,30 +126,24 @@ describe('a quick request', LIMIT, () => {
     });
   });
 
-  it(
-    'is run on the event loop with others that come in the same turn, each with its own answer',
-    NOT_SANITIZED,
-    async () => {
-      await withModel('half_plus_two', async (model, pool) => {
-        await runSingly(model, x(1), 20);
-        const before = quickRuns(pool);
-        const requests = [[x(1)], [x(2)], [{ ...x(), bytes: floats(1, 2), shape: [1] }], [x(4, 6)]];
-        for (let i = 0; i < 50 && quickRuns(pool) === before; i++) {
-          const answers = await Promise.allSettled(requests.map((inputs) => runOne(model, testRequest(inputs))));
-          assert.deepEqual(
-            answers.map((answer) => (answer.status === 'fulfilled' ? [...answer.value.bytes] : answer.reason.message)),
-            [
-              [...floats(2.5)],
-              [...floats(3)],
-              'tensor parsing error: x: shape [1] of DT_FLOAT needs 1 values, but the request has 8 bytes (an element is 4).',
-              [...floats(4, 5)],
-            ],
-          );
-        }
-        assert.ok(quickRuns(pool) >= before + 4, `${quickRuns(pool) - before} of 4`);
+  it('is run on the event loop with others that come in the same turn, each with its own answer', async () => {
+    await withModel('half_plus_two', async (model, pool) => {
+      await runSingly(model, x(1), 20);
+      const requests = [[x(1)], [x(2)], [{ ...x(), bytes: floats(1, 2), shape: [1] }], [x(4, 6)]];
+      await untilQuick(pool, requests.length, async () => {
+        const answers = await Promise.allSettled(requests.map((inputs) => runOne(model, testRequest(inputs))));
+        assert.deepEqual(
+          answers.map((answer) => (answer.status === 'fulfilled' ? [...answer.value.bytes] : answer.reason.message)),
+          [
+            [...floats(2.5)],
+            [...floats(3)],
+            'tensor parsing error: x: shape [1] of DT_FLOAT needs 1 values, but the request has 8 bytes (an element is 4).',
+            [...floats(4, 5)],
+          ],
+        );
       });
-    },
-  );
+    });
+  });
 
   it('goes to a worker with others of the same turn that are not known to be quick', async () => {
     await withModel('half_plus_two', async (model, pool) => {
@@ -168,11 +168,14 @@ describe('a quick request', LIMIT, () => {
       await runSingly(model, x(1), 20);
       const before = quickRuns(pool);
       // Workers look for themselves after 200 ms at the latest, which is what every third request waited for.
-      const start = performance.now();
-      for (let i = 0; i < 100; i++) await runOne(model, testRequest([x(1)]));
-      const millis = performance.now() - start;
+      let late = 0;
+      for (let i = 0; i < 100; i++) {
+        const start = performance.now();
+        await runOne(model, testRequest([x(1)]));
+        if (performance.now() - start > 0.75 * SLEEP_MILLIS) late += 1;
+      }
       assert.ok(quickRuns(pool) > before);
-      assert.ok(millis < 3000, `100 requests one after the other took ${millis} ms`);
+      assert.ok(late < 20, `${late} of 100 requests, one after the other, were left to a worker that looks for itself`);
     });
   });
 
@@ -196,13 +199,18 @@ describe('requests that take long together', LIMIT, () => {
     await withModel('slow', async (model, pool) => {
       const run = () => runOne(model, testRequest([{ ...x(5), name: 'millis' }]));
       for (let i = 0; i < 3; i++) await run();
-      await sleep(20); // the worker falls asleep
-      const { taken } = binding.queueStats(pool.queue);
-      const replies = Array.from({ length: 8 }, run);
-      const end = Date.now() + SLEEP_MILLIS / 2;
-      while (binding.queueStats(pool.queue).taken === taken && Date.now() < end);
-      assert.ok(binding.queueStats(pool.queue).taken > taken);
-      await Promise.all(replies);
+      let begun = false;
+      // Where the worker was late once, the machine may have been: it is so each time only if nobody wakes it.
+      for (let tries = 0; tries < 20 && !begun; tries++) {
+        await sleep(20); // the worker falls asleep
+        const { taken } = binding.queueStats(pool.queue);
+        const replies = Array.from({ length: 8 }, run);
+        const end = Date.now() + SLEEP_MILLIS / 2;
+        while (binding.queueStats(pool.queue).taken === taken && Date.now() < end);
+        begun = binding.queueStats(pool.queue).taken > taken;
+        await Promise.all(replies);
+      }
+      assert.ok(begun);
     });
   });
 });

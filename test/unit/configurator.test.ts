@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { reloadConfig } from '../../src/api/reload-config.js';
 import { ConfigFileWatch } from '../../src/config/config-file-watch.js';
 import { Configurator, type ConfiguratorOptions, type ConfiguredManager } from '../../src/config/configurator.js';
 import { describeConfig } from '../../src/config/effective-config.js';
-import type { VersionLabels } from '../../src/core/manager.js';
+import type { LabelledModel } from '../../src/core/model-labels.js';
 import { Code, invalidArgument, type ServingError } from '../../src/errors.js';
 import { parseTextProto } from '../../src/formats/text-proto.js';
 import { ModelServerConfig } from '../../src/gen/messages.js';
@@ -17,23 +17,28 @@ import { withTempDir } from '../support/models.js';
 
 /** A Manager of which the test says which versions are available. */
 class FakeManager implements ConfiguredManager {
-  labels: VersionLabels = new Map();
+  labels: readonly LabelledModel[] = [];
   readonly available = new Set<string>();
   readonly broken = new Map<string, ServingError>();
   waitedFor: string[] = [];
   /** What settled() waits for, by name of the model; none: it does not wait. */
   readonly loads = new Map<string, Promise<void>>();
-  setVersionLabels(labels: VersionLabels): void {
+  /** Base paths that nothing is served from. */
+  readonly elsewhere = new Set<string>();
+  setVersionLabels(labels: readonly LabelledModel[]): void {
     this.labels = labels;
   }
   labelledVersion(name: string, label: string): bigint | undefined {
-    return this.labels.get(name)?.get(label);
+    return this.labels.find((model) => model.name === name)?.versionLabels?.get(label);
   }
   isAvailable(name: string, version: bigint): boolean {
     return this.available.has(`${name} ${version}`);
   }
-  hasAvailable(name: string): boolean {
-    return [...this.available].some((entry) => entry.startsWith(`${name} `));
+  isServedFrom(name: string, basePath: string): boolean {
+    return !this.elsewhere.has(basePath) && [...this.available].some((entry) => entry.startsWith(`${name} `));
+  }
+  isMoving(): boolean {
+    return false;
   }
   async settled(names: ReadonlySet<string>): Promise<void> {
     this.waitedFor = [...names];
@@ -46,11 +51,16 @@ class FakeManager implements ConfiguredManager {
 
 let manager: FakeManager;
 let updates: string[];
+let forgotten: string[];
+/** What the source finds wrong with base folders, by name of the model. */
+let problems: Map<string, string>;
 let captured: CapturedLog;
 beforeEach(() => {
   captured = captureLog();
   manager = new FakeManager();
   updates = [];
+  forgotten = [];
+  problems = new Map();
 });
 afterEach(() => captured.restore());
 
@@ -58,6 +68,10 @@ function create(options: Partial<ConfiguratorOptions> = {}): Configurator {
   const source = {
     update: async (models: readonly { readonly name: string }[]) => {
       updates.push(models.map(({ name }) => name).join());
+      return problems;
+    },
+    forget: (names: ReadonlySet<string>) => {
+      forgotten.push(...names);
     },
   };
   return new Configurator({ manager, source, models: [], origin: 'flags', ...options });
@@ -209,6 +223,125 @@ describe('A configuration that comes while the server runs', () => {
     manager.available.add('a 1');
     load.resolve();
     await Promise.all([first, second]);
+  });
+});
+
+describe('A model that gets another base path', () => {
+  const at = (basePath: string, ...labels: string[]) =>
+    parseTextProto(
+      ModelServerConfig,
+      configText(['a', ...labels].join(' ')).replace('base_path: "/a"', `base_path: "${basePath}"`),
+    );
+
+  beforeEach(() => manager.available.add('a 1'));
+
+  it('is waited for', async () => {
+    const configurator = create();
+    await configurator.reload(at('/a'), 'test');
+    manager.waitedFor = [];
+    await configurator.reload(at('/b'), 'test');
+    assert.deepEqual(manager.waitedFor, ['a']);
+    await configurator.reload(at('/b/../b/'), 'test');
+    assert.deepEqual(manager.waitedFor, []);
+  });
+
+  it('fails the call, and each later one, until it is served from there', async () => {
+    const configurator = create();
+    await configurator.reload(at('/a'), 'test');
+    manager.elsewhere.add('/b');
+    problems.set('a', 'The base folder is full of cats.');
+    const message =
+      '1 model(s) did not become available: {{{name: a} due to error: No versions of servable a found under base path: ' +
+      'The base folder is full of cats.}, }';
+    for (let i = 0; i < 2; i++) {
+      await assert.rejects(configurator.reload(at('/b'), 'test'), { code: Code.UNKNOWN, message });
+      assert.equal(configurator.state.lastError?.message, message);
+      assert.equal(configurator.state.models[0]?.basePath, '/b');
+    }
+    await configurator.reload(at('/a'), 'test');
+    assert.equal(configurator.state.lastError, undefined);
+  });
+
+  it('is not waited for any more once a later configuration has it elsewhere', async () => {
+    const configurator = create();
+    await configurator.reload(at('/a'), 'test');
+    manager.elsewhere.add('/b');
+    const load = pendingLoad();
+    manager.loads.set('a', load.promise);
+    const first = assert.rejects(configurator.reload(at('/b'), 'test'), {
+      code: Code.UNKNOWN,
+      message: /\{name: a\} due to error: A later configuration has given it another base path\./,
+    });
+    const second = configurator.reload(at('/a'), 'test');
+    await sleep(20);
+    load.resolve();
+    await Promise.all([first, second]);
+    assert.equal(configurator.state.lastError, undefined);
+  });
+
+  it('may have labels for versions that come with it, but for none that are not available in the end', async () => {
+    await withTempDir(async (folder) => {
+      for (const version of ['1', '2']) mkdirSync(join(folder, version));
+      const configurator = create();
+      await configurator.reload(at('/a', 'stable=1'), 'test');
+      const both = (...labels: string[]) => {
+        const config = at(folder, ...labels);
+        const policy = parseTextProto(
+          ModelServerConfig,
+          'model_config_list { config { model_version_policy { all {} } } }',
+        );
+        const [model] = config.model_config_list?.config ?? [];
+        const [{ model_version_policy } = {}] = policy.model_config_list?.config ?? [];
+        return { ...config, model_config_list: { config: [{ ...model, model_version_policy }] } } as ModelServerConfig;
+      };
+      const refused = { code: Code.FAILED_PRECONDITION };
+      await assert.rejects(configurator.reload(both('stable=7'), 'test'), refused);
+      assert.equal(configurator.state.models[0]?.basePath, '/a');
+      await assert.rejects(configurator.reload(both('stable=2'), 'test'), refused);
+      assert.equal(configurator.state.models[0]?.basePath, folder);
+      await configurator.reload(at('/a'), 'test');
+      manager.available.add('a 2');
+      await configurator.reload(both('stable=2'), 'test');
+      assert.equal(manager.labelledVersion('a', 'stable'), 2n);
+    });
+  });
+});
+
+describe('A model that gets another name', () => {
+  it('keeps the old one until it is served under the new one', async () => {
+    manager.available.add('a 1');
+    const configurator = create();
+    await configurator.reload(config('a s=1'), 'test');
+    const load = pendingLoad();
+    manager.loads.set('b', load.promise);
+    const renamed = parseTextProto(ModelServerConfig, configText('b').replace('"/b"', '"/a"'));
+    const done = configurator.reload(renamed, 'test');
+    await sleep(20);
+    assert.deepEqual([updates.at(-1), forgotten], ['b,a', []]);
+    assert.equal(manager.labelledVersion('a', 's'), 1n);
+    manager.available.add('b 1');
+    load.resolve();
+    await done;
+    assert.deepEqual(forgotten, ['a']);
+    assert.equal(manager.labelledVersion('a', 's'), undefined);
+    assert.deepEqual(
+      configurator.state.models.map(({ name }) => name),
+      ['b'],
+    );
+  });
+
+  it('is left to a later configuration if that comes first', async () => {
+    manager.available.add('a 1');
+    const configurator = create();
+    await configurator.reload(config('a'), 'test');
+    const load = pendingLoad();
+    manager.loads.set('b', load.promise);
+    const renamed = parseTextProto(ModelServerConfig, configText('b').replace('"/b"', '"/a"'));
+    const first = assert.rejects(configurator.reload(renamed, 'test'), { code: Code.UNKNOWN });
+    await configurator.reload(config('a'), 'test');
+    load.resolve();
+    await first;
+    assert.deepEqual(forgotten, ['b'], 'which is renamed back');
   });
 });
 

@@ -18,7 +18,7 @@ afterEach(() => captured.restore());
 
 async function withVersions(names: string[], fn: (basePath: string) => Promise<void>): Promise<void> {
   await withTempDir(async (folder) => {
-    for (const name of names) await mkdir(join(folder, name));
+    for (const name of names) await mkdir(join(folder, name), { recursive: true });
     await fn(folder);
   });
 }
@@ -255,6 +255,93 @@ describe('FileSystemSource.update()', () => {
       await sleep(100);
       source.close();
       assert.equal(looks, atStart);
+    }));
+});
+
+describe('A model that gets another base path', () => {
+  const model = (basePath: string, versionPolicy: VersionPolicy = { kind: 'all' }) => ({
+    name: 'm',
+    basePath,
+    versionPolicy,
+  });
+
+  /** A source that has aspired what lies in `first`, which `seen` does not tell. */
+  async function moving(
+    first: string,
+    fn: (source: FileSystemSource, seen: string[]) => Promise<void>,
+    options: Partial<FileSystemSourceOptions> = {},
+  ): Promise<void> {
+    const source = new FileSystemSource({ models: [model(first)], ...options });
+    const seen: string[] = [];
+    await source.start((_, versions) => seen.push(versions.map(({ path, place }) => place ?? path).join()));
+    seen.length = 0;
+    try {
+      await fn(source, seen);
+    } finally {
+      source.close();
+    }
+  }
+
+  it('has the versions of the new one aspired, by their places', () =>
+    withVersions(['a/1', 'a/2', 'b/2', 'b/3'], (base) =>
+      moving(join(base, 'a'), async (source, seen) => {
+        assert.deepEqual([...(await source.update([model(join(base, 'b'))]))], []);
+        assert.deepEqual(seen, [`${base}/b/3,${base}/b/2`]);
+      }),
+    ));
+
+  it('keeps its versions where nothing is found there, and is told why', () =>
+    withVersions(['a/1', 'empty'], (base) =>
+      moving(join(base, 'a'), async (source, seen) => {
+        const problemOf = async (folder: string) => (await source.update([model(join(base, folder))])).get('m') ?? '';
+        assert.match(await problemOf('empty'), /^No version of model m was found in .*empty/);
+        assert.match(await problemOf('none'), /^The base folder of model m, .*none, cannot be read \(ENOENT\)/);
+        assert.deepEqual(seen, []);
+        assert.equal(await problemOf('a'), '');
+        assert.deepEqual(seen, [`${base}/a/1`]);
+      }),
+    ));
+
+  it('is unloaded if what was found there is gone again', () =>
+    withVersions(['a/1', 'b/1'], (base) =>
+      moving(join(base, 'a'), async (source, seen) => {
+        await source.update([model(join(base, 'b'))]);
+        await rm(join(base, 'b', '1'), { recursive: true });
+        await source.update([model(join(base, 'b'))]);
+        assert.deepEqual(seen, [`${base}/b/1`, '']);
+      }),
+    ));
+
+  it('keeps a version until the one of its number that is being copied there is whole', () =>
+    withVersions(['a/1', 'a/2', 'b/1', 'b/2'], async (base) => {
+      let isMissing = true;
+      const findMissingPart = async (path: string) =>
+        isMissing && path === join(base, 'b', '1') ? 'it is half there' : undefined;
+      const options = { pollWaitSeconds: 0.02, findMissingPart, settledMillis: 0 };
+      await moving(
+        join(base, 'a'),
+        async (source, seen) => {
+          const updated = source.update([model(join(base, 'b'))]);
+          const half = `${base}/b/2,${base}/a/1`;
+          while (!seen.includes(half)) await sleep(5);
+          isMissing = false;
+          assert.deepEqual([...(await updated)], []);
+          assert.equal(seen.at(-1), `${base}/b/2,${base}/b/1`);
+        },
+        options,
+      );
+    }));
+
+  it('is at the same place where a link leads there, and at another one when the link leads elsewhere', () =>
+    withVersions(['a/1', 'b/1'], async (base) => {
+      await symlink('a', join(base, 'link'));
+      await moving(join(base, 'a'), async (source, seen) => {
+        await source.update([model(join(base, 'link'))]);
+        await rm(join(base, 'link'));
+        await symlink('b', join(base, 'link'));
+        await source.update([model(join(base, 'link'))]);
+        assert.deepEqual(seen, [`${base}/a/1`, `${base}/b/1`]);
+      });
     }));
 });
 

@@ -32,8 +32,15 @@ afterEach(() => captured.restore());
 function aspire(name: string, ...versions: bigint[]): void {
   manager.setAspiredVersions(
     name,
-    versions.map((version): AspiredVersion => ({ id: { name, version }, path: `/models/${name}/${version}` })),
+    versions.map((version): AspiredVersion => {
+      const basePath = `/models/${name}`;
+      return { id: { name, version }, path: `${basePath}/${version}`, basePath };
+    }),
   );
+}
+
+function label(name: string, label: string, version: bigint): void {
+  manager.setVersionLabels([{ name, basePath: `/models/${name}`, versionLabels: new Map([[label, version]]) }]);
 }
 
 function loaderOf(name: string, version: bigint): FakeLoader {
@@ -526,7 +533,7 @@ describe('Manager.acquire()', () => {
       Code.INVALID_ARGUMENT,
       'Unrecognized servable version label: stable. Model m has no version labels.',
     );
-    manager.setVersionLabels(new Map([['m', new Map([['canary', 1n]])]]));
+    label('m', 'canary', 1n);
     throwsServing(
       () => manager.acquire(request),
       Code.INVALID_ARGUMENT,
@@ -536,7 +543,7 @@ describe('Manager.acquire()', () => {
 
   it('gives the version that a label stands for, the case of letters counting', async () => {
     await serve('m', 1n, 2n);
-    manager.setVersionLabels(new Map([['m', new Map([['stable', 1n]])]]));
+    label('m', 'stable', 1n);
     const request = { name: 'm', versionLabel: 'stable' };
     assert.equal(
       withHandle(manager.acquire(request), ({ servable }) => servable),
@@ -560,7 +567,7 @@ describe('Manager.acquire()', () => {
 
   it('finds nothing for a label whose version is not available', async () => {
     await serve('m', 1n);
-    manager.setVersionLabels(new Map([['m', new Map([['next', 2n]])]]));
+    label('m', 'next', 2n);
     throwsServing(
       () => manager.acquire({ name: 'm', versionLabel: 'next' }),
       Code.NOT_FOUND,

@@ -248,4 +248,22 @@ describe('ModelMetrics', () => {
     models.onStateChange({ id, state: ManagerState.END });
     assert.deepEqual(linesOf(models, 'tensorgate_model_state'), []);
   });
+
+  it('tells one state of a version that moves: that of the one that is served', () => {
+    const models = new ModelMetrics();
+    const at = (place: string, ...states: ManagerState[]) => {
+      for (const state of states) models.onStateChange({ id, state }, { place });
+      return linesOf(models, 'tensorgate_model_state');
+    };
+    const { START, LOADING, AVAILABLE, UNLOADING, END } = ManagerState;
+    const available = ['tensorgate_model_state{model="m",version="1",state="AVAILABLE"} 1'];
+    assert.deepEqual(at('/a', START, LOADING, AVAILABLE), available);
+    assert.deepEqual(at('/b', START, LOADING), available);
+    assert.deepEqual(at('/b', AVAILABLE), available);
+    assert.deepEqual(at('/a', UNLOADING, END), available);
+    models.onStateChange({ id, state: END, error: new ServingError(Code.NOT_FOUND, 'x') }, { place: '/c' });
+    assert.deepEqual(at('/d', START), available);
+    assert.deepEqual(at('/d', END), available);
+    assert.deepEqual(at('/b', UNLOADING, END), [], 'what failed at another place is not told for ever');
+  });
 });

@@ -7,6 +7,7 @@ import { Code, ServingError } from '../../src/errors.js';
 import { readTfliteFile } from '../../src/servables/tflite-file.js';
 import { tfliteSignatures } from '../../src/servables/tflite-signatures.js';
 import { DataType } from '../../src/tensor/dtype.js';
+import { checkProperty, fuzzRuns } from '../support/check-property.js';
 import { modelPath, withTempDir } from '../support/models.js';
 
 const folderOf = (name: string) => join(modelPath(name), '1');
@@ -32,13 +33,14 @@ describe('The file of a TensorFlow Lite model', () => {
     assert.ok(compared >= 28, String(compared));
   });
 
-  it('with any bytes wrong or missing is read or refused with INVALID_ARGUMENT, nothing else', () =>
+  it('with any bytes wrong or missing is read or refused with INVALID_ARGUMENT, nothing else', (t) =>
     withTempDir(async (folder) => {
       const whole = readFileSync(join(folderOf('lite_mixed'), 'model.tflite'));
       const place = fc.nat(whole.byteLength - 1);
       const damage = fc.record({ end: place, at: fc.array(fc.tuple(place, fc.nat(255)), { maxLength: 8 }) });
       const isCut = fc.boolean();
-      fc.assert(
+      await checkProperty(
+        t,
         fc.property(damage, isCut, ({ end, at }, cut) => {
           const bytes = Buffer.from(whole);
           for (const [position, value] of at) bytes[position] = value;
@@ -49,7 +51,7 @@ describe('The file of a TensorFlow Lite model', () => {
             assert.ok(error instanceof ServingError && error.code === Code.INVALID_ARGUMENT, String(error));
           }
         }),
-        { numRuns: Number(process.env.FUZZ_RUNS ?? 300) },
+        { numRuns: fuzzRuns(300) },
       );
     }));
 });

@@ -125,9 +125,42 @@ describe('nextAction() of the availability-preserving policy', () => {
   for (const [name, rows, expected] of cases) {
     it(name, () => {
       const action = nextAction(rows.map(toSnapshot));
-      assert.equal(action && `${action.kind} ${action.version}`, expected);
+      assert.equal(action && `${action.kind} ${action.entry.version}`, expected);
     });
   }
+});
+
+describe('nextAction() for versions of one number from two places', () => {
+  const old = { version: 1n, state: ManagerState.AVAILABLE, aspired: false };
+  const coming = (state: ManagerState): VersionSnapshot => ({ version: 1n, state, aspired: true });
+  const other: VersionSnapshot = { version: 2n, state: ManagerState.AVAILABLE, aspired: true };
+
+  it('keeps the old one until the new one is there, whatever other versions are', () => {
+    assert.deepEqual(nextAction([old, coming(ManagerState.START), other])?.kind, 'load');
+    for (const state of [ManagerState.LOADING, ManagerState.END])
+      assert.equal(nextAction([old, coming(state), other]), undefined);
+  });
+
+  it('unloads the old one once it is replaced', () => {
+    const replaced = { ...old, isReplaced: true };
+    assert.deepEqual(nextAction([replaced, coming(ManagerState.AVAILABLE)]), { kind: 'unload', entry: replaced });
+  });
+
+  it('unloads one that nobody waits for any more beside the one that answers', () => {
+    const between = { ...old, isReplaced: true };
+    assert.deepEqual(nextAction([old, between, coming(ManagerState.START)]), { kind: 'unload', entry: between });
+  });
+
+  it('keeps one that a label needs, but not where nothing is wanted', () => {
+    const held = { ...old, isReplaced: true, isHeld: true };
+    assert.equal(nextAction([held, coming(ManagerState.AVAILABLE)]), undefined);
+    assert.deepEqual(nextAction([held]), { kind: 'unload', entry: held });
+  });
+
+  it('unloads the old one first where memory is to be saved', () => {
+    const held = { ...old, isHeld: true };
+    assert.deepEqual(nextActionSavingMemory([held, coming(ManagerState.START)]), { kind: 'unload', entry: held });
+  });
 });
 
 describe('nextActionSavingMemory(), the resource-preserving policy', () => {
@@ -202,7 +235,7 @@ describe('nextActionSavingMemory(), the resource-preserving policy', () => {
   for (const [name, rows, expected] of cases) {
     it(name, () => {
       const action = nextActionSavingMemory(rows.map(toSnapshot));
-      assert.equal(action && `${action.kind} ${action.version}`, expected);
+      assert.equal(action && `${action.kind} ${action.entry.version}`, expected);
     });
   }
 });

@@ -59,7 +59,7 @@ def gru():
     seeded()
     series = keras.Input((None, 32))
     hidden = layers.GRU(256, return_sequences=True)(series)
-    return keras.Model(series, layers.Dense(12)(layers.GRU(128, dropout=0.1)(hidden)))
+    return keras.Model(series, layers.Dense(12)(layers.GRU(128)(hidden)))
 
 
 def transformer():
