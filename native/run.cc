@@ -5,6 +5,7 @@
 #include "codec/varint.h"
 #include "run_trace.h"
 #include "session.h"
+#include "string_tensor.h"
 
 namespace tensorgate {
 
@@ -30,15 +31,16 @@ bool Fits(const TF_Tensor* tensor, const SignatureTensor& declared) {
   return true;
 }
 
-}  // namespace
+// Those of the set that the graph has to work out.
+std::vector<TF_Output> FetchesOf(const Signature& signature, std::span<const uint32_t> fetch_set) {
+  std::vector<TF_Output> fetches;
+  for (const uint32_t output : fetch_set)
+    if (!signature.PassedInput(output)) fetches.push_back(signature.outputs()[output].output);
+  return fetches;
+}
 
-Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
-                    Clock::time_point deadline, std::vector<TensorSlice>* results) {
-  std::vector<TF_Output> fetches(fetch_set.size());
-  for (size_t i = 0; i < fetches.size(); i++) fetches[i] = signature.outputs()[fetch_set[i]].output;
-  const RunSpan span(signature, inputs);
-  if (TfliteModel* model = signature.session()->tflite())
-    return model->Run(signature.feeds(), inputs, fetches, results);
+Status RunGraph(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const TF_Output> fetches,
+                Clock::time_point deadline, std::vector<TensorSlice>* results) {
   std::vector<TF_Tensor*> outputs(fetches.size(), nullptr);
   const std::string options = RunOptionsFor(*signature.session(), deadline);
   const TF_Buffer run_options{options.data(), options.size(), nullptr};
@@ -46,10 +48,32 @@ Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inpu
   tf.TF_SessionRun(signature.session()->get(), options.empty() ? nullptr : &run_options, signature.feeds().data(),
                    inputs.data(), static_cast<int>(inputs.size()), fetches.data(), outputs.data(),
                    static_cast<int>(outputs.size()), nullptr, 0, nullptr, status.get());
-  results->reserve(outputs.size());
   for (TF_Tensor* output : outputs)
     if (output) results->emplace_back(TensorPtr(output));
   return status.ToStatus();
+}
+
+// Puts copies of the inputs that are outputs among the results, at their places in the set.
+void AddPassedInputs(const Signature& signature, std::span<TF_Tensor* const> inputs,
+                     std::span<const uint32_t> fetch_set, std::vector<TensorSlice>* results) {
+  for (size_t i = 0; i < fetch_set.size(); i++)
+    if (const auto input = signature.PassedInput(fetch_set[i]))
+      results->insert(results->begin() + static_cast<ptrdiff_t>(i), TensorSlice(CopyTensor(inputs[*input])));
+}
+
+}  // namespace
+
+Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
+                    Clock::time_point deadline, std::vector<TensorSlice>* results) {
+  const std::vector<TF_Output> fetches = FetchesOf(signature, fetch_set);
+  const RunSpan span(signature, inputs);
+  if (TfliteModel* model = signature.session()->tflite())
+    return model->Run(signature.feeds(), inputs, fetches, results);
+  results->reserve(fetch_set.size());
+  // A run without a fetch would be refused, too.
+  Status status = fetches.empty() ? Status{} : RunGraph(signature, inputs, fetches, deadline, results);
+  if (status.ok() && fetches.size() < fetch_set.size()) AddPassedInputs(signature, inputs, fetch_set, results);
+  return status;
 }
 
 bool FitsSignature(const Request& request) {

@@ -66,6 +66,8 @@ class Signature {
   std::span<const SignatureTensor> inputs() const { return inputs_; }
   std::span<const SignatureTensor> outputs() const { return outputs_; }
   const std::vector<TF_Output>& feeds() const { return feeds_; }
+  // The input whose tensor the output is, so that a request has its value already; none for what has to be fetched.
+  std::optional<size_t> PassedInput(size_t output) const { return passed_inputs_[output]; }
   const std::vector<JsonInput>& json_inputs() const { return json_inputs_; }
   // What an input is where a request leaves it out, shared by all requests; null if it has no default.
   const TensorPtr& DefaultOf(size_t input) const { return defaults_[input]; }
@@ -86,6 +88,7 @@ class Signature {
   std::vector<SignatureTensor> inputs_;
   std::vector<SignatureTensor> outputs_;
   std::vector<TF_Output> feeds_;
+  std::vector<std::optional<size_t>> passed_inputs_;  // by output
   std::vector<JsonInput> json_inputs_;
   std::vector<TensorPtr> defaults_;  // by input
   std::vector<uint32_t> all_outputs_;
