@@ -24,6 +24,8 @@ import half_plus_two
 import lite
 import multi_io
 import no_batch
+import no_inputs
+import pass_through
 import refused
 import slow
 import strings
@@ -45,6 +47,8 @@ FAMILIES = (
     examples,
     batch_shape,
     lite,
+    pass_through,
+    no_inputs,
 )
 
 TEST_MODELS = Path(__file__).resolve().parents[2] / "test" / "models"
