@@ -1,8 +1,10 @@
 /** Sessions of model.tflite, which --prefer_tflite_model has run in place of the SavedModel in the same folder. */
 import { toServingError } from '../errors.js';
+import { log } from '../log.js';
 import type { LoadedSession } from '../native/binding.js';
 import { openTensorFlowLite } from '../workers/tensorflow.js';
 import { loadSession } from './load-session.js';
+import { unservedSignatures } from './tflite-signatures.js';
 
 export interface TfliteOptions {
   /** Interpreters per model: so many runs of it go on at the same time at the most. */
@@ -20,7 +22,10 @@ export async function loadTfliteSession(directory: string, options: TfliteOption
   const { interpreters: tfliteInterpreters } = options;
   try {
     const session = { directory, tags: [], config: new Uint8Array(), interruptible: false, tfliteInterpreters };
-    return await loadSession(session);
+    const loaded = await loadSession(session);
+    if (loaded.tflite !== undefined)
+      for (const reason of unservedSignatures(loaded.tflite)) log.warn(reason, { directory });
+    return loaded;
   } catch (error) {
     throw toServingError(error);
   }
