@@ -30,7 +30,9 @@ class InputNames {
     // Clients write the names in one order: the one behind the last is the likeliest.
     for (size_t tries = 0; tries < inputs_->size(); tries++, next_++) {
       if (next_ >= inputs_->size()) next_ = 0;
-      if ((*inputs_)[next_].alias != key) continue;
+      const bool is_alias = (*inputs_)[next_].alias == key;
+      if (!is_alias && !HasOtherName((*inputs_)[next_], key)) continue;
+      (is_alias ? uses_aliases_ : uses_other_names_) = true;
       *index = next_++;
       *first = seen_[*index] != object;
       seen_[*index] = object;
@@ -38,6 +40,9 @@ class InputNames {
     }
     return false;
   }
+
+  // Whether no input that was found was called by its alias.
+  bool uses_other_names() const { return uses_other_names_ && !uses_aliases_; }
 
   // The first input that the object did not have and that nothing stands in for, or nullptr. A default stands in for
   // an input that no object has had.
@@ -50,9 +55,14 @@ class InputNames {
  private:
   static constexpr int64_t kNever = -1;
 
+  static bool HasOtherName(const JsonInput& input, std::string_view name) {
+    return std::find(input.other_names.begin(), input.other_names.end(), name) != input.other_names.end();
+  }
+
   const std::vector<JsonInput>* inputs_;
   std::vector<int64_t> seen_;  // the last object that had the input
   size_t next_ = 0;
+  bool uses_aliases_ = false, uses_other_names_ = false;
 };
 
 // Reads the value of `instances` or `inputs` for a signature.
@@ -76,7 +86,7 @@ class TensorsReader {
       if (!(named ? ReadNamedInstance(instance) : readers_[0].Read({instance, {}}))) return false;
       instance++;
     } while (json_->Take(','));
-    return json_->Take(']') || json_->Fail("',' or ']'");
+    return (json_->Take(']') || json_->Fail("',' or ']'")) && CountsRows();
   }
 
   bool ReadInputs() {
@@ -84,6 +94,8 @@ class TensorsReader {
     if (inputs_->size() != 1) return RefuseKind("\"inputs\"", ObjectOfAll());
     return readers_[0].Read({});
   }
+
+  bool uses_other_names() const { return names_.uses_other_names(); }
 
   std::vector<HostTensor> Finish() {
     std::vector<HostTensor> tensors;
@@ -129,7 +141,19 @@ class TensorsReader {
     return read && HasAll("\"inputs\"", 0);
   }
 
-  std::string ObjectOfAll() const { return "an object with the signature's inputs (" + ListOf(*inputs_) + ")"; }
+  // How many rows to answer is told by the inputs alone: defaults have shapes of their own.
+  bool CountsRows() {
+    for (const JsonTensorReader& reader : readers_)
+      if (reader.items() > 0) return true;
+    return json_->Refuse(kInvalidArgument,
+                         "\"instances\" holds no input, so that there are no rows to answer: leave it out, or send "
+                         "\"inputs\" in its place.");
+  }
+
+  std::string ObjectOfAll() const {
+    if (inputs_->empty()) return "an empty object, since the signature has no inputs";
+    return "an object with the signature's inputs (" + ListOf(*inputs_) + ")";
+  }
 
   bool RefuseKind(const std::string& place, const std::string& expected) {
     const char* found = json_->KindOfNext();
@@ -138,9 +162,9 @@ class TensorsReader {
   }
 
   bool RefuseUnknown(const std::string& place, std::string_view key) {
+    const std::string known = inputs_->empty() ? "it has none" : "its inputs are " + ListOf(*inputs_);
     return json_->Refuse(kInvalidArgument, place + " has the name " + Quoted(key) +
-                                               ", which the signature has no input of: its inputs are " +
-                                               ListOf(*inputs_) + ".");
+                                               ", which the signature has no input of: " + known + ".");
   }
 
   bool HasAll(const std::string& place, int64_t object) {
@@ -166,6 +190,11 @@ class RequestReader {
   RequestReader(std::string_view text, const FindJsonSignature& find) : json_(text), find_(find) {}
 
   CodecError Read(JsonRequest* request) {
+    // No body at all says as much as one that holds nothing.
+    if (json_.Peek() == '\0' && json_.at() == json_.end()) {
+      is_empty_ = true;
+      return Settle(request);
+    }
     if (json_.Peek() != '{') {
       if (!json_.SkipValue()) return json_.error();
       return {kInvalidArgument, "The body must be a JSON object with \"instances\" or \"inputs\"."};
@@ -215,6 +244,7 @@ class RequestReader {
     if (layout == JsonLayout::kRow ? reader.ReadInstances() : reader.ReadInputs()) {
       request->inputs = reader.Finish();
       request->layout = layout;
+      request->uses_other_names = reader.uses_other_names();
       return true;
     }
     if (json_.malformed()) return false;
@@ -229,11 +259,11 @@ class RequestReader {
     if (!signature) {
       return {kFailedPrecondition, "Serving signature name: " + Quoted(Name()) + " not found in signature def."};
     }
-    if (!instances_ == !inputs_) {
-      return {kInvalidArgument, std::string("The body has ") + (instances_ ? "both" : "neither") + " \"instances\" " +
-                                    (instances_ ? "and" : "nor") + " \"inputs\": send exactly one of them."};
-    }
     request->signature_name = Name();
+    if (instances_ && inputs_) {
+      return {kInvalidArgument, "The body has both \"instances\" and \"inputs\": send exactly one of them."};
+    }
+    if (!instances_ && !inputs_) return SettleWithoutInputs(*signature, request);
     if (read_for_ == Name()) return tensors_error_;
     tensors_error_ = {};
     const JsonLayout layout = instances_ ? JsonLayout::kRow : JsonLayout::kColumn;
@@ -241,8 +271,27 @@ class RequestReader {
     return tensors_error_;
   }
 
+  // A body that sends no inputs is for a signature that needs none. Without rows it is answered in column form.
+  CodecError SettleWithoutInputs(const std::vector<JsonInput>& signature, JsonRequest* request) {
+    if (!std::all_of(signature.begin(), signature.end(), [](const JsonInput& input) { return input.has_default; })) {
+      const std::string lack = is_empty_
+                                   ? "The request has no body: send the inputs (" + ListOf(signature) + ") as JSON"
+                                   : "The body has neither \"instances\" nor \"inputs\": send exactly one of "
+                                     "them, with the inputs (" +
+                                         ListOf(signature) + ")";
+      return {kInvalidArgument,
+              lack + ", for example {\"instances\": [1.0, 2.0]} or {\"inputs\": {\"x\": [1.0, 2.0]}}."};
+    }
+    request->layout = JsonLayout::kColumn;
+    request->uses_other_names = false;
+    request->inputs.resize(signature.size());
+    for (HostTensor& input : request->inputs) input.is_left_out = true;
+    return {};
+  }
+
   JsonReader json_;
   const FindJsonSignature& find_;
+  bool is_empty_ = false;
   std::optional<std::string> name_;  // the first signature_name
   const char* instances_ = nullptr;  // where the first value of that name begins
   const char* inputs_ = nullptr;

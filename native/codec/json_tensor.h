@@ -40,7 +40,8 @@ struct HostTensor {
 struct JsonInput {
   std::string alias;
   TF_DataType dtype;
-  bool has_default = false;  // requests may leave it out; in row form then out of all items
+  bool has_default = false;              // requests may leave it out; in row form then out of all items
+  std::vector<std::string> other_names;  // what requests may call it as well
 };
 
 enum class JsonLayout { kRow, kColumn };
@@ -49,15 +50,16 @@ struct JsonRequest {
   std::string signature_name;  // as asked; "serving_default" if the body names none
   JsonLayout layout = JsonLayout::kRow;
   std::vector<HostTensor> inputs;  // in the signature's order
+  bool uses_other_names = false;   // all inputs are named, none of them by its alias
 };
 
 // The inputs of the signature of that name, or nullptr if there is none (then ParseJsonRequest fails with
 // FAILED_PRECONDITION). The pointer stays valid for the whole parse.
 using FindJsonSignature = std::function<const std::vector<JsonInput>*(std::string_view name)>;
 
-// Parses a predict body. On an error the message names the culprit: the position in the text for malformed JSON, else
-// the input's alias, the place (`instances[3]`) and what was expected there. Memory: never more than a small multiple
-// of the text's own length.
+// Parses a predict body; one that is empty or names no inputs suits a signature that needs none. On an error the
+// message names the culprit: the position in the text for malformed JSON, else the input's alias, the place
+// (`instances[3]`) and what was expected there. Memory: never more than a small multiple of the text's own length.
 CodecError ParseJsonRequest(std::string_view text, const FindJsonSignature& find, JsonRequest* request);
 
 // An output to print. `data` holds the elements; for TF_STRING use `string_at`.

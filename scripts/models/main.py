@@ -26,6 +26,8 @@ import half_plus_two
 import lite
 import multi_io
 import no_batch
+import no_inputs
+import pass_through
 import refused
 import rows
 import slow
@@ -49,6 +51,8 @@ FAMILIES = (
     examples,
     batch_shape,
     lite,
+    pass_through,
+    no_inputs,
     rows,
 )
 

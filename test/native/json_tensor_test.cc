@@ -228,11 +228,34 @@ void TestStrings() {
   READS_STRINGS("b64 objects are values, in column form", R"({"inputs": {"b64": "/+8="}})", ({}), ({"\xFF\xEF"}));
   READS_STRINGS("b64 takes the URL-safe alphabet without padding", R"({"inputs": [{"b64": "_-8"}, {"b64": "YQ"}]})",
                 ({2}), ({"\xFF\xEF", "a"}));
+  READS_STRINGS("b64 may have blanks and line breaks anywhere", R"({"inputs": {"b64": "QUJ\nD"}})", ({}), ({"ABC"}));
+  READS_STRINGS("b64 has all six ASCII blanks", R"({"inputs": {"b64": " \u000bQ\fU\r\nJ\tD R EVG"}})", ({}),
+                ({"ABCDEF"}));
+  READS_STRINGS("b64 has blanks among its padding", R"({"inputs": [{"b64": "YQ= \n=\n"}, {"b64": "Y\nQ \t"}]})", ({2}),
+                ({"a", "a"}));
+  READS_STRINGS("b64 may be of blanks alone", R"({"inputs": {"b64": " \n"}})", ({}), ({""}));
+  READS_STRINGS("b64 takes dots as padding", R"({"inputs": [{"b64": "YQ.."}, {"b64": "YWI."}, {"b64": "YQ=."}]})",
+                ({3}), ({"a", "ab", "a"}));
+  std::string lines, bytes;
+  for (int i = 0; i < 1000; i++) {
+    lines += i % 19 ? "QUJD" : "QUJD\\r\\n";
+    bytes += "ABC";
+  }
+  READS_STRINGS("b64 may be as long as one likes, in lines", "{\"inputs\": {\"b64\": \"" + lines + "\"}}", ({}),
+                ({bytes}));
   READS_STRINGS("long plain text is taken whole", "{\"inputs\": \"" + std::string(1000, 'x') + "\\n\"}", ({}),
                 ({std::string(1000, 'x') + "\n"}));
-  for (const char* bad : {"A", "AA=", "AAA==", "AA=A", "A A=", "AAAA=", "====", "AAA*"})
+  for (const char* bad : {"A", "AA=", "AAA==", "AA=A", "A A=", "AAAA=", "====", "AAA*", "AA==\\nA", "AA=.=", "A\\n",
+                          "AA\\u0000A", "\xC2\xA0"})
     REFUSES("bad base64 is refused", TF_STRING, "{\"inputs\": {\"b64\": \"" + std::string(bad) + "\"}}", 3,
             "not base64");
+  REFUSES("a stranger in base64 is told with its place", TF_STRING, R"({"inputs": ["a", {"b64": "AA\nA*"}]})", 3,
+          "inputs[1] is for input \"x\" of type DT_STRING, but the text under \"b64\" is not base64: '*' stands at its "
+          "place 4.");
+  REFUSES("half a byte of base64 is told", TF_STRING, R"({"inputs": {"b64": "AAAAA"}})", 3,
+          "not base64: it ends with a single digit of a group of four.");
+  REFUSES("wrong padding of base64 is told", TF_STRING, R"({"inputs": {"b64": "AA="}})", 3,
+          "not base64: it ends with 1 padding characters, not 2.");
   REFUSES("b64 must be the only key", TF_STRING, R"({"inputs": [{"b64": "AA==", "x": 1}]})", 3,
           "inputs[0] is for input");
   REFUSES("b64 must be a string", TF_STRING, R"({"inputs": [{"b64": 1}]})", 3, "not {\"b64\"");
@@ -302,6 +325,43 @@ void TestDefaults() {
               "lacks the input \"a\"");
 }
 
+void TestOtherNames() {
+  const Inputs inputs = {{"a", TF_INT32, false, {"a_x", "a_x:0"}}, {"b", TF_INT32, false, {"b_x"}}};
+  const auto read = [&](std::string_view body, bool uses_other_names) {
+    const Parsed parsed = ParseFor(inputs, body);
+    CHECK("inputs have other names, and the reply has them where no alias was used",
+          parsed.Is<int32_t>({1}, {1}) && parsed.Is<int32_t>({1}, {2}, 1) &&
+              parsed.request.uses_other_names == uses_other_names,
+          parsed.Text());
+  };
+  read(R"({"inputs": {"a": [1], "b": [2]}})", false);
+  read(R"({"inputs": {"b_x": [2], "a_x:0": [1]}})", true);
+  read(R"({"inputs": {"a_x": [1], "b": [2]}})", false);
+  read(R"({"instances": [{"a_x": 1, "b_x": 2}]})", true);
+  read(R"({"inputs": {"a_x": [1], "a": [5], "b_x": [2], "b_x": [6]}})", false);
+}
+
+void TestNoInputs() {
+  for (const char* body : {"", " \n", "{}", R"({"inputs": {}})", R"({"signature_name": "serving_default", "z": 1})"}) {
+    const Parsed none = ParseFor({}, body);
+    CHECK("a signature without inputs needs none, and is answered in column form",
+          !none.error && none.request.inputs.empty() && none.request.layout == JsonLayout::kColumn, none.Text());
+    const Parsed defaults = ParseFor({{"a", TF_FLOAT, true}, {"b", TF_STRING, true}}, body);
+    CHECK("inputs that all have defaults may all be left out",
+          !defaults.error && defaults.request.inputs.size() == 2 && defaults.request.inputs[0].is_left_out &&
+              defaults.request.inputs[1].is_left_out && defaults.request.layout == JsonLayout::kColumn,
+          defaults.Text());
+  }
+  REFUSES_FOR("no inputs make no rows", Inputs{}, R"({"instances": [{}]})", 3, "\"instances\" holds no input");
+  REFUSES_FOR("defaults alone make no rows", (Inputs{{"a", TF_FLOAT, true}}), R"({"instances": [{}, {}]})", 3,
+              "\"instances\" holds no input");
+  REFUSES_FOR("what is sent in vain is refused in row form", Inputs{}, R"({"instances": [{"x": 1}]})", 3,
+              "instances[0] has the name \"x\", which the signature has no input of: it has none.");
+  REFUSES_FOR("a list is no set of no inputs", Inputs{}, R"({"inputs": []})", 3,
+              "\"inputs\" is a list, but must be an empty object, since the signature has no inputs.");
+  REFUSES_FOR("a text that is cut off is malformed, whatever it is for", Inputs{}, "{", 3, "not valid JSON");
+}
+
 void TestBody() {
   const Parsed plain = ParseAs(TF_INT32, R"({"inputs": 1})");
   CHECK("the signature is serving_default if none is named", plain.request.signature_name == "serving_default",
@@ -330,7 +390,10 @@ void TestBody() {
   REFUSES("no instances are refused", TF_INT32, R"({"instances": []})", 3, "empty list");
   REFUSES("instances must be a list", TF_INT32, R"({"instances": 1})", 3, "\"instances\" is a number");
   REFUSES("the body must be an object", TF_INT32, "[1]", 3, "must be a JSON object");
-  REFUSES("an empty body is malformed", TF_INT32, "", 3, "at byte 0, but the text ends");
+  REFUSES("an empty body lacks the inputs", TF_INT32, "", 3,
+          "The request has no body: send the inputs (\"x\") as JSON");
+  REFUSES("an empty object lacks the inputs", TF_INT32, "{}", 3,
+          "neither \"instances\" nor \"inputs\": send exactly one of them, with the inputs (\"x\")");
   REFUSES("malformed text is told by its position", TF_INT32, R"({"inputs": [1, ?]})", 3, "at byte 15, but \"?\"");
   REFUSES("a byte that cannot be shown is told as a number", TF_INT32, "{\"inputs\": \xC3\xA9}", 3,
           "but 0xC3 stands there");
@@ -392,9 +455,37 @@ void TestRowReplies() {
   PRINTS("several outputs are objects by name",
          Print(kRow, Output<int32_t>{"a", TF_INT32, {2}, {7, 8}},
                Output<float>{"b", TF_FLOAT, {2, 2}, {.1f, .2f, .3f, .4f}}),
-         "{\n    \"predictions\": [{\n            \"a\": 7,\n            \"b\": [0.1, 0.2]\n        }, {\n            "
-         "\"a\": 8,\n"
-         "            \"b\": [0.3, 0.4]\n        }\n    ]\n}");
+         R"({
+    "predictions": [
+        {
+            "a": 7,
+            "b": [0.1, 0.2]
+        },
+        {
+            "a": 8,
+            "b": [0.3, 0.4]
+        }
+    ]
+})");
+  PRINTS("lists in an object stay on one line, but for b64 objects in them",
+         Print(kRow, Output<int32_t>{"a", TF_INT32, {1, 2, 2}, {1, 2, 3, 4}},
+               Output<std::string>{"s", TF_STRING, {1, 2}, {"x", "y"}},
+               Output<std::string>{"s_bytes", TF_STRING, {1, 2}, {"a", "\xFF\xEF"}},
+               Output<float>{"z", TF_FLOAT, {1, 0}, {}}),
+         R"({
+    "predictions": [
+        {
+            "a": [[1, 2], [3, 4]],
+            "s": ["x", "y"],
+            "s_bytes": [{
+                    "b64": "YQ=="
+                }, {
+                    "b64": "/+8="
+                }],
+            "z": []
+        }
+    ]
+})");
   PRINTS("names that end in _bytes are b64 objects",
          Print(kRow, Output<std::string>{"s_bytes", TF_STRING, {2}, {"a", "\xFF\xEF"}}),
          "{\n    \"predictions\": [{\n            \"b64\": \"YQ==\"\n        }, {\n            \"b64\": \"/+8=\"\n     "
@@ -544,6 +635,8 @@ int main() {
   TestStrings();
   TestNamedInputs();
   TestDefaults();
+  TestOtherNames();
+  TestNoInputs();
   TestBody();
   TestRowReplies();
   TestColumnReplies();
