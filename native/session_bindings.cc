@@ -144,14 +144,21 @@ std::optional<EncodedInput> Default(Napi::Value value) {
   return input;
 }
 
-// [{ alias, tensorName, shape?, default? }, …]
+// { alias, kind }: `sparse tensor 'sp'`
+std::string Composite(Napi::Value value) {
+  if (!value.IsObject()) return {};
+  const auto composite = value.As<Napi::Object>();
+  return composite.Get("kind").ToString().Utf8Value() + " '" + composite.Get("alias").ToString().Utf8Value() + "'";
+}
+
+// [{ alias, tensorName, shape?, default?, composite? }, …]
 std::vector<SignatureTensor> TensorList(Napi::Value value) {
   std::vector<SignatureTensor> tensors;
   auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
     auto item = list.Get(i).As<Napi::Object>();
     tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value(),
-                       Shape(item.Get("shape")), Default(item.Get("default"))});
+                       Shape(item.Get("shape")), Default(item.Get("default")), Composite(item.Get("composite"))});
   }
   return tensors;
 }
@@ -159,6 +166,17 @@ std::vector<SignatureTensor> TensorList(Napi::Value value) {
 Napi::Array TypesOf(Napi::Env env, std::span<const SignatureTensor> tensors) {
   auto list = Napi::Array::New(env, tensors.size());
   for (uint32_t i = 0; i < tensors.size(); i++) list[i] = static_cast<int>(tensors[i].dtype);
+  return list;
+}
+
+// By output, undefined for those that can be fetched; undefined as a whole if all can.
+Napi::Value OutputRefusals(Napi::Env env, const Signature& signature) {
+  if (signature.RefusalOf({}).ok()) return env.Undefined();
+  auto list = Napi::Array::New(env, signature.outputs().size());
+  for (uint32_t i = 0; i < signature.outputs().size(); i++) {
+    const Status& refusal = signature.outputs()[i].refusal;
+    list[i] = refusal.ok() ? env.Undefined() : Napi::Value(env, MakeError(env, refusal));
+  }
   return list;
 }
 
@@ -224,6 +242,7 @@ Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {
   result["outputTypes"] = TypesOf(info.Env(), signature->outputs());
   if (!signature->refusal().ok())
     result["refusal"] = Napi::Value(info.Env(), MakeError(info.Env(), signature->refusal()));
+  result["outputRefusals"] = OutputRefusals(info.Env(), *signature);
   result["id"] = SignatureTable::Get().Add(session_id, std::move(signature));
   return result;
 }

@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import batch_shape
 import bench
+import composites
 import control_flow
 import digits
 import dtypes
@@ -46,6 +47,7 @@ FAMILIES = (
     examples,
     batch_shape,
     lite,
+    composites,
 )
 
 TESTS = Path(__file__).resolve().parents[2] / "test"
