@@ -47,8 +47,8 @@ struct SignatureTraits {
 class Signature {
  public:
   // Resolves the tensors in the session's graph. Where there is none of that name, or its dtype cannot cross the C API
-  // (RESOURCE and VARIANT hold raw pointers), what needs it is refused with an error that names the tensor: for an input
-  // the whole signature, for an output the requests that ask for it.
+  // (RESOURCE and VARIANT hold raw pointers), what needs it is refused with an error that names the tensor: for an
+  // input the whole signature, for an output the requests that ask for it.
   static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
                                             std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
                                             SignatureTraits traits);
@@ -110,7 +110,7 @@ class Signature {
   mutable GraphTensors moved_;
   mutable std::atomic<bool> is_refused_{false};
   std::vector<JsonInput> json_inputs_;
-  std::vector<TensorPtr> defaults_;  // by input
+  std::vector<TensorPtr> defaults_;    // by input
   std::vector<uint32_t> all_outputs_;  // that are not refused
   bool steady_ = false;
   mutable QuickRuns quick_runs_;

@@ -69,13 +69,14 @@ def build_v1():
     The first dimension of total is called `rows`.
     """
     sparse = v1.sparse_placeholder(tf.float32, [None, 3], name="sp")
+    twice = tf.SparseTensor(tf.identity(sparse.indices), 2.0 * sparse.values, tf.identity(sparse.dense_shape))
     total = tf.reshape(tf.sparse.reduce_sum(sparse, axis=1), [-1], name="total")
     ragged = v1.ragged.placeholder(tf.float32, ragged_rank=1, name="rag")
     examples = v1.placeholder(tf.string, [None], name="examples")
     scores = tf.tile([[0.0, 1.0]], [tf.size(examples), 1], name="scores")
     classes = tensor_list(tf.zeros([1]))
     definitions = {
-        SERVING_DEFAULT: signature_def({"sp": sparse}, {"total": total, "twice": sparse * 2.0}),
+        SERVING_DEFAULT: signature_def({"sp": sparse}, {"total": total, "twice": twice}),
         "ragged": signature_def({"rag": ragged}, {"total": tf.reduce_sum(ragged, axis=1)}),
         "classify": signature_def({"inputs": examples}, {"scores": scores, "classes": classes}),
     }
