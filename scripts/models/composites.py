@@ -64,7 +64,7 @@ def tensor_list(x):
 def build_v1():
     """serving_default: sp: sparse float [-1,3] → total: float [-1] (of each row), twice: sparse, 2 sp.
     ragged: rag: ragged float → total: float [-1].
-    classify: inputs: string [-1] → scores: float [-1,2] (0, 1), classes: variant [], so that only scores can be had.
+    classify: inputs: string [-1] → scores: float [-1,2] (0, 1), state: variant [], which Classify does not need.
 
     The first dimension of total is called `rows`.
     """
@@ -74,11 +74,11 @@ def build_v1():
     ragged = v1.ragged.placeholder(tf.float32, ragged_rank=1, name="rag")
     examples = v1.placeholder(tf.string, [None], name="examples")
     scores = tf.tile([[0.0, 1.0]], [tf.size(examples), 1], name="scores")
-    classes = tensor_list(tf.zeros([1]))
+    state = tensor_list(tf.zeros([1]))
     definitions = {
         SERVING_DEFAULT: signature_def({"sp": sparse}, {"total": total, "twice": twice}),
         "ragged": signature_def({"rag": ragged}, {"total": tf.reduce_sum(ragged, axis=1)}),
-        "classify": signature_def({"inputs": examples}, {"scores": scores, "classes": classes}),
+        "classify": signature_def({"inputs": examples}, {"scores": scores, "state": state}),
     }
     definitions["classify"].method_name = tf.saved_model.CLASSIFY_METHOD_NAME
     definitions[SERVING_DEFAULT].outputs["total"].tensor_shape.dim[0].name = "rows"

@@ -37,6 +37,7 @@ export function syntheticRequest(signature: SignatureInfo, rows: number): Tensor
   let room = MOST_BYTES;
   for (const info of signature.inputs) {
     if (signature.defaults?.has(info.alias)) continue;
+    if (info.composite !== undefined) return { reason: `its input '${info.composite.alias}' is not one tensor` };
     const shape = shapeWith(info, rows);
     if (shape === undefined) return { reason: `the rank of its input '${info.alias}' is not declared` };
     room -= byteLength(info.dtype, shape);
