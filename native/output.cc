@@ -30,6 +30,7 @@ std::string StringValFields(std::span<const TF_TString> strings) {
 
 JsonOutput ToJsonOutput(const SignatureTensor& declared, const TensorSlice& slice) {
   JsonOutput output{declared.alias, slice.dtype(), slice.dims(), nullptr, nullptr};
+  output.is_bytes = declared.composite.ends_with("_bytes");
   if (slice.dtype() == TF_STRING)
     output.string_at = [strings = slice.strings()](size_t at) { return ViewOf(strings[at]); };
   else

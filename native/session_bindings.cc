@@ -144,11 +144,8 @@ std::optional<EncodedInput> Default(Napi::Value value) {
   return input;
 }
 
-// { alias, kind }: `sparse tensor 'sp'`
-std::string Composite(Napi::Value value) {
-  if (!value.IsObject()) return {};
-  const auto composite = value.As<Napi::Object>();
-  return composite.Get("kind").ToString().Utf8Value() + " '" + composite.Get("alias").ToString().Utf8Value() + "'";
+std::string TextOf(Napi::Value object, const char* property) {
+  return object.IsObject() ? Text(object.As<Napi::Object>().Get(property)) : std::string();
 }
 
 // [{ alias, tensorName, shape?, default?, composite? }, …]
@@ -157,8 +154,10 @@ std::vector<SignatureTensor> TensorList(Napi::Value value) {
   auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
     auto item = list.Get(i).As<Napi::Object>();
+    const Napi::Value composite = item.Get("composite");
     tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value(),
-                       Shape(item.Get("shape")), Default(item.Get("default")), Composite(item.Get("composite"))});
+                       Shape(item.Get("shape")), Default(item.Get("default")), TextOf(composite, "alias"),
+                       TextOf(composite, "kind")});
   }
   return tensors;
 }

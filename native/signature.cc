@@ -9,10 +9,15 @@ namespace tensorgate {
 
 namespace {
 
+// `sparse tensor 'sp'`
+std::string DescribeComposite(const SignatureTensor& component) {
+  return component.composite_kind + " '" + component.composite + "'";
+}
+
 // `input 'x' (tensor 'x:0')`
 std::string Describe(const SignatureTensor& tensor, TensorRole role) {
   return std::string(role == TensorRole::kInput ? "input '" : "output '") + tensor.alias + "' (tensor '" +
-         tensor.tensor_name + "'" + (tensor.composite.empty() ? ")" : ", of the " + tensor.composite + ")");
+         tensor.tensor_name + "'" + (tensor.composite.empty() ? ")" : ", of the " + DescribeComposite(tensor) + ")");
 }
 
 Status Resolve(const Session& session, SignatureTensor* tensor, TensorRole role) {
@@ -122,7 +127,7 @@ Status Signature::RefusalOfRows() const {
     for (const SignatureTensor& tensor : *tensors)
       if (!tensor.composite.empty())
         return {code::kInvalidArgument,
-                "Signature \"" + name_ + "\" has the " + tensor.composite +
+                "Signature \"" + name_ + "\" has the " + DescribeComposite(tensor) +
                     ", whose components cannot be split into instances: send the request with \"inputs\" in place of "
                     "\"instances\"."};
   return {};

@@ -30,7 +30,8 @@ struct SignatureTensor {
   std::string tensor_name;
   std::optional<std::vector<int64_t>> shape;  // as declared: -1 is an unknown dimension; none: unknown rank
   std::optional<EncodedInput> fallback;       // an input's default, until Prepare() has made a tensor of it
-  std::string composite;                      // of a component: `sparse tensor 'sp'`, which it belongs to
+  std::string composite;                      // of a component: the alias of what it belongs to …
+  std::string composite_kind;                 // … and what that is, e.g. `sparse tensor`
   TF_Output output{nullptr, 0};
   TF_DataType dtype = TF_FLOAT;
   Status refusal{};  // of an output: why it cannot be fetched

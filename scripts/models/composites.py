@@ -19,6 +19,7 @@ class Composites(tf.Module):
     """serving_default: text: string [-1] → length: int64 [-1], tok: its words, ragged.
     characters: text → count: int64 [-1] (words), chars: the characters of its words, ragged twice.
     sparse: x: float [-1,-1] → sum: float [-1], sp: what of x is not zero.
+    bytes: text → raw_bytes: its words, ragged, which JSON writes in base64.
     slices: x: float [-1] → y: float [-1], twice x, slices: x as IndexedSlices.
     handles: x → six times a float [-1], a = x to f = 6x, and three that must not leave the process:
     handle: resource [], list: variant [], maybe: an optional, which is a variant, too.
@@ -37,6 +38,10 @@ class Composites(tf.Module):
     def characters(self, text):
         words = tf.strings.split(text)
         return {"count": words.row_lengths(), "chars": tf.strings.unicode_split(words, "UTF-8")}
+
+    @tf.function(input_signature=TEXT)
+    def bytes(self, text):
+        return {"raw_bytes": tf.strings.split(text)}
 
     @tf.function(input_signature=MATRIX)
     def sparse(self, x):
@@ -140,7 +145,7 @@ REQUESTS = [
 
 def make(out_dir):
     module = Composites()
-    names = ("characters", "sparse", "slices", "handles", "closed")
+    names = ("characters", "bytes", "sparse", "slices", "handles", "closed")
     functions = {SERVING_DEFAULT: module.words, **{name: getattr(module, name) for name in names}}
     folder = write_module(out_dir, "composites", module, functions)
     answers = list(answers_of(tf.saved_model.load(str(folder)).signatures, REQUESTS))
