@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import batch_shape
 import bench
+import composites
 import control_flow
 import digits
 import dtypes
@@ -50,6 +51,7 @@ FAMILIES = (
     lite,
     pass_through,
     no_inputs,
+    composites,
 )
 
 TESTS = Path(__file__).resolve().parents[2] / "test"

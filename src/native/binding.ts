@@ -114,6 +114,8 @@ export interface SignatureTensorName {
   readonly otherNames?: readonly string[];
   /** As declared, for messages: -1 is an unknown dimension. */
   readonly shape?: readonly number[] | undefined;
+  /** Of a component: the input or output that it belongs to, which has no rows for JSON requests in row form. */
+  readonly composite?: { readonly alias: string; readonly kind: string };
   /**
    * What an input is in JSON requests that leave it out, as submit() takes one (native/submission.h). One that does not fit
    * the tensor's type is as none.
@@ -126,8 +128,10 @@ export interface PreparedSignature {
   /** DataType numbers as the graph has them, in the order given. */
   readonly inputTypes: readonly number[];
   readonly outputTypes: readonly number[];
-  /** Why it cannot be run: a tensor that the graph does not have, or that is a RESOURCE or VARIANT. */
+  /** Why it cannot be run: an input that the graph does not have, or that is a RESOURCE or VARIANT. */
   readonly refusal?: Error;
+  /** Why single outputs, by their places, cannot be asked for; likewise. Undefined: all can. */
+  readonly outputRefusals?: readonly (Error | undefined)[];
 }
 
 /** What a model's lane in a queue takes in; 0 always means no limit. */
