@@ -128,6 +128,8 @@ void TestAlongAxes() {
   PROVEN("a named one may be", Unary("Squeeze", {-1, 1}, {Ints("squeeze_dims", {1})}));
   REFUSED("the batch axis may not", Unary("Squeeze", {-1, 1}, {Ints("squeeze_dims", {-2})}), "drops the batch axis");
   REFUSED("rows end along another axis", WithInts("Transpose", {-1, 3}, {1, 0}), "has its rows along axis 1");
+  PROVEN("a shape is asked for", Unary("EnsureShape", {-1, -1}, {ShapeAttr("shape", {-1, 3})}));
+  REFUSED("a number of rows is", Unary("EnsureShape", {-1, 3}, {ShapeAttr("shape", {1, 3})}), "certain number of rows");
   PROVEN("time first and back again", Graph()
                                           .In("x", {-1, -1, 2})
                                           .Add(IntsNode("p", {1, 0, 2}))

@@ -18,7 +18,7 @@ constexpr char kGenerator[] = "changes the state of a random number generator";
 constexpr char kTrains[] = "trains";
 
 // One line for each operation: its rule, what it takes beside plain tensors, and the names of its outputs if there are
-// several. A new line needs a test beside the others in test/conformance that compares one row with many.
+// several. A new line needs a test beside the others in test/integration/row-rules/, which compare one row with many.
 // clang-format off
 constexpr RuleRow kRules[] = {
     // What the graph is given

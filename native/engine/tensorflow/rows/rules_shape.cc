@@ -362,8 +362,11 @@ Values EnsureShape(OpCall& call) {
   const Shape shape = ShapeOf(call.node(), "shape");
   if (!shape || !value.has_rank || (!value.IsRows() && !value.IsUniform()) || value.dims.size() != shape->size())
     return {value};
-  for (int32_t i = 0; i < value.rank(); i++)
-    if ((*shape)[i] >= 0 && (!value.IsRows() || i != value.axis)) value.dims[i] = Size::Const((*shape)[i]);
+  for (int32_t i = 0; i < value.rank(); i++) {
+    if ((*shape)[i] < 0) continue;
+    if (value.IsRows() && i == value.axis) return {call.Refuse("asks for a certain number of rows")};
+    value.dims[i] = Size::Const((*shape)[i]);
+  }
   return {std::move(value)};
 }
 
