@@ -272,8 +272,8 @@ bool JsonTensorReader::ReadBase64() {
   });
   if (!read) return false;
   if (members == 0) return RefuseHere("but the object there is not {\"b64\": \"<base64>\"}");
-  if (!DecodeBase64(text, &strings_.emplace_back())) return RefuseHere("but the text under \"b64\" is not base64");
-  return true;
+  const std::string fault = DecodeBase64(text, &strings_.emplace_back());
+  return fault.empty() || RefuseHere("but the text under \"b64\" is not base64: " + fault);
 }
 
 // ---- Errors

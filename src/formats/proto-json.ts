@@ -3,6 +3,7 @@
  * Format". Not for the well-known types, which are written otherwise (google.protobuf.Any, Int32Value …).
  */
 import { invalidArgument } from '../errors.js';
+import { decodeBase64 } from './base64.js';
 import { JsonReader, withoutPauses } from './json-reader.js';
 import { emptyMessage, type Field, type Message, type MessageType, type ScalarType } from './protobuf.js';
 
@@ -197,8 +198,10 @@ function whole(text: string): bigint | undefined {
   return Number.isSafeInteger(value) ? BigInt(value) : undefined;
 }
 
-/** Of either alphabet, padded or not. */
 function base64(text: string, path: string): Uint8Array {
-  if (!/^[\w+/-]*={0,2}$/.test(text)) throw new Error(`${path} must be a string of base64, not "${text}".`);
-  return new Uint8Array(Buffer.from(text, 'base64'));
+  try {
+    return new Uint8Array(decodeBase64(text));
+  } catch (error) {
+    throw new Error(`${path} must be a string of base64, not "${text}": ${(error as Error).message}.`);
+  }
 }

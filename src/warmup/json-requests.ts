@@ -8,9 +8,10 @@ import { JsonReader, withoutPauses } from '../formats/json-reader.js';
 import type { Init } from '../formats/protobuf.js';
 import type { TensorProto } from '../gen/messages.js';
 import { DEFAULT_SIGNATURE, type SignatureInfo, type TensorInfo } from '../servables/signature-info.js';
+import { DataType } from '../tensor/dtype.js';
 import { CLASSIFY_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
 import { formatShape } from '../tensor/shape.js';
-import { type JsonTensor, readTensor, stackTensors, toTensorProto } from './json-tensor.js';
+import { isBase64Object, type JsonTensor, readTensor, stackTensors, toTensorProto } from './json-tensor.js';
 import { exampleRequest, type MethodRequest, predictRequest } from './request-messages.js';
 
 const OPEN_LIST = '['.charCodeAt(0);
@@ -136,7 +137,7 @@ function checkShape(tensor: JsonTensor, { alias, shape }: TensorInfo): JsonTenso
 }
 
 function readColumns(reader: JsonReader, signature: SignatureInfo): Map<string, JsonTensor> {
-  if (!hasNames(reader)) return new Map([[onlyInput(signature).alias, readTensor(reader)]]);
+  if (!hasNames(reader, signature)) return new Map([[onlyInput(signature).alias, readTensor(reader)]]);
   return readNamed(reader, signature);
 }
 
@@ -146,7 +147,7 @@ function readRows(reader: JsonReader, signature: SignatureInfo): Map<string, Jso
   const rows = new Map<string, JsonTensor[]>();
   let count = 0;
   for (let more = true; more; more = reader.nextItem()) {
-    const row = hasNames(reader)
+    const row = hasNames(reader, signature)
       ? readNamed(reader, signature)
       : new Map([[onlyInput(signature).alias, readTensor(reader)]]);
     for (const [alias, tensor] of row) {
@@ -164,13 +165,13 @@ function readRows(reader: JsonReader, signature: SignatureInfo): Map<string, Jso
   return stacked;
 }
 
-/** Whether an object with inputs by name comes next, not one that is bytes in base64. Reads nothing. */
-function hasNames(reader: JsonReader): boolean {
+/**
+ * Whether an object with inputs by name comes next, not one that is itself the bytes of the only input: as REST takes it.
+ * Reads nothing.
+ */
+function hasNames(reader: JsonReader, { inputs }: SignatureInfo): boolean {
   if (reader.kind() !== 'Object') return false;
-  const start = reader.pos;
-  const first = reader.openObject() ? reader.key().toString() : '';
-  reader.pos = start;
-  return first !== 'b64';
+  return inputs.length !== 1 || inputs[0]?.dtype !== DataType.STRING || !isBase64Object(reader);
 }
 
 /** Inputs that the signature does not have are passed over. */

@@ -3,6 +3,7 @@
  * parsed natively. What REST has no form for, these have none for either.
  */
 import { invalidArgument } from '../errors.js';
+import { decodeBase64 } from '../formats/base64.js';
 import type { JsonReader } from '../formats/json-reader.js';
 import type { Init } from '../formats/protobuf.js';
 import type { TensorProto } from '../gen/messages.js';
@@ -91,19 +92,29 @@ function readValue(reader: JsonReader): Value {
   return kind === 'True';
 }
 
-/** `{"b64": "…"}` */
-function readBase64(reader: JsonReader): Uint8Array {
-  const isOne = reader.openObject() && reader.key().toString() === 'b64' && reader.kind() === 'String';
-  const text = isOne ? reader.string().toString('latin1') : '';
-  if (isOne && !reader.nextMember()) return decodeBase64(text);
-  throw invalidArgument('An object among the values of a tensor can only be {"b64": "…"}.');
+/** Whether `{"b64": "…"}` comes next, and nothing else in that object. Reads nothing. */
+export function isBase64Object(reader: JsonReader): boolean {
+  const start = reader.pos;
+  const found = base64TextOf(reader) !== undefined;
+  reader.pos = start;
+  return found;
 }
 
-/** Node passes over what is no base64; a server refuses it. */
-function decodeBase64(text: string): Uint8Array {
-  const bytes = Buffer.from(text, 'base64');
-  if (bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '')) return bytes;
-  throw invalidArgument(`{"b64": "${text.slice(0, 100)}"} is no base64.`);
+/** The text in `{"b64": "…"}`, undefined for any other object, of which a part is read then. */
+function base64TextOf(reader: JsonReader): string | undefined {
+  if (!reader.openObject() || reader.key().toString() !== 'b64' || reader.kind() !== 'String') return undefined;
+  const text = reader.string().toString('latin1');
+  return reader.nextMember() ? undefined : text;
+}
+
+function readBase64(reader: JsonReader): Uint8Array {
+  const text = base64TextOf(reader);
+  if (text === undefined) throw invalidArgument('An object among the values of a tensor can only be {"b64": "…"}.');
+  try {
+    return decodeBase64(text);
+  } catch (error) {
+    throw invalidArgument(`{"b64": "${text.slice(0, 100)}"} is not base64: ${(error as Error).message}.`);
+  }
 }
 
 function stringOf(value: Value, alias: string): Uint8Array {

@@ -180,16 +180,16 @@ def no_form(context):
 
 @check("Strings go in as text or in base64; outputs called _bytes come out in base64, others as text.")
 def strings(context):
-    raw = b"\x00\xffz"
+    raw = b"\x00\xffz" * 40  # several lines in base64
     got = context.predict("strings", {"instances": ["größe", {"b64": base64.b64encode(b"gate").decode()}]})
     rows = got["predictions"]
     equal([row["upper"] for row in rows], ["GRößE", "GATE"])
     equal([row["length"] for row in rows], [7, 4])
     equal([base64.b64decode(row["raw_bytes"]["b64"]) for row in rows], ["größe".encode(), b"gate"])
     # Text goes out unchanged even where it is no UTF-8, so that such an answer is no JSON for most readers.
-    answer = context.post("strings:predict", {"inputs": [{"b64": base64.b64encode(raw).decode()}]})
+    answer = context.post("strings:predict", {"inputs": [{"b64": base64.encodebytes(raw).decode()}]})
     outputs = json.loads(answer.content.decode("latin1"), strict=False)["outputs"]
-    equal((outputs["upper"][0].encode("latin1"), base64.b64decode(outputs["raw_bytes"][0]["b64"])), (b"\x00\xffZ", raw))
+    equal((outputs["upper"][0].encode("latin1"), base64.b64decode(outputs["raw_bytes"][0]["b64"])), (b"\x00\xffZ" * 40, raw))
 
 
 @check("Of equal keys the first counts, text behind the document is ignored, and so are unknown columns.")

@@ -228,11 +228,34 @@ void TestStrings() {
   READS_STRINGS("b64 objects are values, in column form", R"({"inputs": {"b64": "/+8="}})", ({}), ({"\xFF\xEF"}));
   READS_STRINGS("b64 takes the URL-safe alphabet without padding", R"({"inputs": [{"b64": "_-8"}, {"b64": "YQ"}]})",
                 ({2}), ({"\xFF\xEF", "a"}));
+  READS_STRINGS("b64 may have blanks and line breaks anywhere", R"({"inputs": {"b64": "QUJ\nD"}})", ({}), ({"ABC"}));
+  READS_STRINGS("b64 has all six ASCII blanks", R"({"inputs": {"b64": " \u000bQ\fU\r\nJ\tD R EVG"}})", ({}),
+                ({"ABCDEF"}));
+  READS_STRINGS("b64 has blanks among its padding", R"({"inputs": [{"b64": "YQ= \n=\n"}, {"b64": "Y\nQ \t"}]})", ({2}),
+                ({"a", "a"}));
+  READS_STRINGS("b64 may be of blanks alone", R"({"inputs": {"b64": " \n"}})", ({}), ({""}));
+  READS_STRINGS("b64 takes dots as padding", R"({"inputs": [{"b64": "YQ.."}, {"b64": "YWI."}, {"b64": "YQ=."}]})",
+                ({3}), ({"a", "ab", "a"}));
+  std::string lines, bytes;
+  for (int i = 0; i < 1000; i++) {
+    lines += i % 19 ? "QUJD" : "QUJD\\r\\n";
+    bytes += "ABC";
+  }
+  READS_STRINGS("b64 may be as long as one likes, in lines", "{\"inputs\": {\"b64\": \"" + lines + "\"}}", ({}),
+                ({bytes}));
   READS_STRINGS("long plain text is taken whole", "{\"inputs\": \"" + std::string(1000, 'x') + "\\n\"}", ({}),
                 ({std::string(1000, 'x') + "\n"}));
-  for (const char* bad : {"A", "AA=", "AAA==", "AA=A", "A A=", "AAAA=", "====", "AAA*"})
+  for (const char* bad : {"A", "AA=", "AAA==", "AA=A", "A A=", "AAAA=", "====", "AAA*", "AA==\\nA", "AA=.=", "A\\n",
+                          "AA\\u0000A", "\xC2\xA0"})
     REFUSES("bad base64 is refused", TF_STRING, "{\"inputs\": {\"b64\": \"" + std::string(bad) + "\"}}", 3,
             "not base64");
+  REFUSES("a stranger in base64 is told with its place", TF_STRING, R"({"inputs": ["a", {"b64": "AA\nA*"}]})", 3,
+          "inputs[1] is for input \"x\" of type DT_STRING, but the text under \"b64\" is not base64: '*' stands at its "
+          "place 4.");
+  REFUSES("half a byte of base64 is told", TF_STRING, R"({"inputs": {"b64": "AAAAA"}})", 3,
+          "not base64: it ends with a single digit of a group of four.");
+  REFUSES("wrong padding of base64 is told", TF_STRING, R"({"inputs": {"b64": "AA="}})", 3,
+          "not base64: it ends with 1 padding characters, not 2.");
   REFUSES("b64 must be the only key", TF_STRING, R"({"inputs": [{"b64": "AA==", "x": 1}]})", 3,
           "inputs[0] is for input");
   REFUSES("b64 must be a string", TF_STRING, R"({"inputs": [{"b64": 1}]})", 3, "not {\"b64\"");
@@ -392,9 +415,37 @@ void TestRowReplies() {
   PRINTS("several outputs are objects by name",
          Print(kRow, Output<int32_t>{"a", TF_INT32, {2}, {7, 8}},
                Output<float>{"b", TF_FLOAT, {2, 2}, {.1f, .2f, .3f, .4f}}),
-         "{\n    \"predictions\": [{\n            \"a\": 7,\n            \"b\": [0.1, 0.2]\n        }, {\n            "
-         "\"a\": 8,\n"
-         "            \"b\": [0.3, 0.4]\n        }\n    ]\n}");
+         R"({
+    "predictions": [
+        {
+            "a": 7,
+            "b": [0.1, 0.2]
+        },
+        {
+            "a": 8,
+            "b": [0.3, 0.4]
+        }
+    ]
+})");
+  PRINTS("lists in an object stay on one line, but for b64 objects in them",
+         Print(kRow, Output<int32_t>{"a", TF_INT32, {1, 2, 2}, {1, 2, 3, 4}},
+               Output<std::string>{"s", TF_STRING, {1, 2}, {"x", "y"}},
+               Output<std::string>{"s_bytes", TF_STRING, {1, 2}, {"a", "\xFF\xEF"}},
+               Output<float>{"z", TF_FLOAT, {1, 0}, {}}),
+         R"({
+    "predictions": [
+        {
+            "a": [[1, 2], [3, 4]],
+            "s": ["x", "y"],
+            "s_bytes": [{
+                    "b64": "YQ=="
+                }, {
+                    "b64": "/+8="
+                }],
+            "z": []
+        }
+    ]
+})");
   PRINTS("names that end in _bytes are b64 objects",
          Print(kRow, Output<std::string>{"s_bytes", TF_STRING, {2}, {"a", "\xFF\xEF"}}),
          "{\n    \"predictions\": [{\n            \"b64\": \"YQ==\"\n        }, {\n            \"b64\": \"/+8=\"\n     "

@@ -114,11 +114,24 @@ describe('tensorgate record-warmup --from_json', () => {
   });
 
   it('takes strings, and bytes as base64', async () => {
-    await recording('strings', '{"instances": ["a\\u00e9", {"b64": "YmM="}]}', async (basePath) => {
+    await recording('strings', '{"instances": ["a\\u00e9", {"b64": "_-8\\n"}]}', async (basePath) => {
       assert.deepEqual((await readBack(basePath)).map(inputsOf)[0]?.inputs, {
-        text: [DataType.STRING, [2], ['aé', 'bc']],
+        text: [DataType.STRING, [2], ['aé', '\ufffd\ufffd']],
       });
     });
+  });
+
+  it('takes an object as inputs by name unless it is the bytes of the only input', async () => {
+    await recording(
+      'strings',
+      '{"inputs": {"b64": "YQ==", "text": ["x"]}} {"inputs": {"text": ["y"]}}',
+      async (basePath) => {
+        assert.deepEqual(
+          (await readBack(basePath)).map((record) => inputsOf(record)?.inputs),
+          ['x', 'y'].map((text) => ({ text: [DataType.STRING, [1], [text]] })),
+        );
+      },
+    );
   });
 
   it('leaves out inputs with a default', async () => {
@@ -185,7 +198,11 @@ describe('tensorgate record-warmup --from_json', () => {
       await assertRefused('half_plus_two', good + text, message);
     }
     await assertRefused('digits', '{"instances": [[0.5, 1]]}', /'images' has the shape \[1,2\].* takes \[-1,64\]/);
-    await assertRefused('strings', '{"instances": [{"b64": "!!!"}]}', /{"b64": "!!!"} is no base64/);
+    await assertRefused(
+      'strings',
+      '{"instances": [{"b64": "!!!"}]}',
+      /{"b64": "!!!"} is not base64: '!' stands at its place 0/,
+    );
     await assertRefused('echo_int8', '{"inputs": [1.0]}', /the value 1\.0, but it takes integers/);
     await assertRefused('echo_half', '{"inputs": [1]}', /DT_HALF, which has no form in JSON/);
     await assertRefused('half_plus_two', ' \n', /There is no request/);

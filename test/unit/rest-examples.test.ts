@@ -51,7 +51,7 @@ describe('A feature', () => {
   it('that is a string or {"b64"} holds bytes', () => {
     assert.deepEqual(feature('"a\\u00e9"'), ['a\u00c3\u00a9']);
     assert.deepEqual(feature('["a", {"b64": "AP8="}, ""]'), ['a', '\x00\xff', '']);
-    assert.deepEqual(feature('{"b64": "_-8"}'), ['\xff\xef']);
+    assert.deepEqual(feature('{"b64": "_-8\\n"}'), ['\xff\xef']);
     assert.deepEqual(feature('{"b64": ""}'), ['']);
   });
 
@@ -111,8 +111,10 @@ describe('A feature', () => {
   });
 
   it('that is no base64 is refused', () => {
-    for (const text of ['A', 'AA=', 'A===', 'AA==AA==', 'A*==', 'AAA A'])
-      assertRefused(`{"examples": [{"x": {"b64": "${text}"}}]}`, 'Unable to base64 decode');
+    assertRefused(
+      '{"examples": [{"x": {"b64": "A"}}]}',
+      /^Unable to base64 decode\. Feature: x: it ends with a single/,
+    );
   });
 });
 

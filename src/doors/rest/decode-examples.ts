@@ -4,6 +4,7 @@
  * taken, so that a malformed one is always called so. Parsed here, on the event loop, with pauses.
  */
 import { invalidArgument } from '../../errors.js';
+import { decodeBase64 } from '../../formats/base64.js';
 import { JsonReader } from '../../formats/json-reader.js';
 import type { ExampleInput } from '../../tensor/inference.js';
 import { ExampleWriter, FeatureKind } from './example-writer.js';
@@ -136,7 +137,7 @@ function readValue(reader: JsonReader, writer: ExampleWriter, feature: Buffer): 
       throw invalidArgument(`Feature: ${feature} has element with unexpected JSON type: ${kind}`);
     }
     checkKind(writer, FeatureKind.BYTES, feature);
-    writer.addBytes(decodeBase64(base64));
+    writer.addBytes(bytesOf(base64, feature));
   }
 }
 
@@ -175,14 +176,10 @@ function readBase64Object(reader: JsonReader): Buffer | undefined {
   return reader.nextMember() ? undefined : text;
 }
 
-/** Both alphabets; with padding or without. */
-function decodeBase64(text: Buffer): Buffer {
-  const digits = text.toString('latin1');
-  const padded = digits.endsWith('=');
-  const bare = padded ? digits.replace(/={1,2}$/, '') : digits;
-  const isWhole = padded ? digits.length % 4 === 0 : digits.length % 4 !== 1;
-  if (!isWhole || bare.length % 4 === 1 || !/^[A-Za-z0-9+/_-]*$/.test(bare)) {
-    throw invalidArgument('Unable to base64 decode');
+function bytesOf(text: Buffer, feature: Buffer): Buffer {
+  try {
+    return decodeBase64(text.toString('latin1'));
+  } catch (error) {
+    throw invalidArgument(`Unable to base64 decode. Feature: ${feature}: ${(error as Error).message}`);
   }
-  return Buffer.from(bare, 'base64');
 }
