@@ -170,14 +170,15 @@ class ReplyPrinter {
     for (const JsonOutput& output : outputs) printers_.emplace_back(&out_, &output, layout);
   }
 
-  // RapidJSON opens the list in its one-line layout and closes it in the usual one.
+  // RapidJSON's layouts, as TF Serving switches them: values stand in one line, objects begin on lines of their own,
+  // and the list is closed on one of its own.
   void PrintPredictions() {
     out_.Put("{\n    \"predictions\": [");
     if (outputs_.size() == 1) {
       printers_[0].PrintItems(outputs_[0].dims, 1);
     } else {
       for (int64_t item = 0; item < outputs_[0].dims[0]; item++) {
-        if (item > 0) out_.Put(", ");
+        out_.Put((item > 0 ? "," : "") + LineBreak(2));
         PrintNamed(1, 2);
       }
     }

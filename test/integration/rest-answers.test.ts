@@ -35,7 +35,8 @@ const ANSWERS: readonly [line: string, path: string, body: string | undefined, a
     'multi_io:predict',
     '{"instances": [{"a": [1, 2, 3], "b": 1, "flag": true}]}',
     `{
-    "predictions": [{
+    "predictions": [
+        {
             "count": 3,
             "label_bytes": {
                 "b64": "MS90cnVl"
@@ -111,13 +112,15 @@ const ANSWERS: readonly [line: string, path: string, body: string | undefined, a
     'strings:predict',
     '{"instances": ["\\u00e9\\n", {"b64": "/w=="}]}',
     `{
-    "predictions": [{
+    "predictions": [
+        {
             "length": 3,
             "raw_bytes": {
                 "b64": "w6kK"
             },
             "upper": "\u00e9\\n"
-        }, {
+        },
+        {
             "length": 1,
             "raw_bytes": {
                 "b64": "/w=="
