@@ -77,8 +77,8 @@ export interface Api {
 
   /**
    * Several Classify and Regress of one model on the same examples, in one run; results in the order of the tasks. The
-   * first task says which version. Rejects as those do, with INVALID_ARGUMENT if the tasks' models or input tensors differ
-   * or a signature comes twice, and with UNIMPLEMENTED for another method.
+   * first task says which version. Rejects as those do, with INVALID_ARGUMENT if the tasks' models differ or a signature
+   * comes twice, and with UNIMPLEMENTED for another method.
    */
   multiInference(request: MultiInferenceRequest): Promise<InferenceResult[]>;
 

@@ -57,8 +57,8 @@ async function runOnExamples<R>(
   try {
     const { run, read, exampleCount } = prepareCounted(handle.servable, source, () => {
       const { wanted, read } = prepare(signatureOf(handle.servable, request.signatureName));
-      const { input, body, exampleCount } = exampleTensor(request.input, INPUTS);
-      return { run: predictRequest(request, { inputs: [input], body, outputFilter: wanted }), read, exampleCount };
+      const { inputs, body, exampleCount } = exampleTensor(request.input, [INPUTS]);
+      return { run: predictRequest(request, { inputs, body, outputFilter: wanted }), read, exampleCount };
     });
     metrics.requests.countExamples(handle.id.name, exampleCount, source);
     const answer = (outputs: Outputs) => ({

@@ -9,20 +9,21 @@ const MAX_BODY_BYTES = 2 ** 31 - 1;
 
 export interface ExampleTensor {
   readonly body: Uint8Array;
-  readonly input: InputTensor;
+  /** One for each name. */
+  readonly inputs: readonly InputTensor[];
   readonly exampleCount: number;
 }
 
 /**
- * The tensor to feed as `name`. With a context each string is the context's bytes and the example's, one after the other,
+ * The tensor to feed by each of `names`. With a context each string is the context's bytes and the example's, one after the other,
  * which protobuf reads as the two merged. Throws INVALID_ARGUMENT if there are no examples, RESOURCE_EXHAUSTED if they
  * would take more than 2 GiB with the context before each.
  */
-export function exampleTensor(input: ExampleInput, name: string): ExampleTensor {
+export function exampleTensor(input: ExampleInput, names: readonly string[]): ExampleTensor {
   const exampleCount = input.ranges.length / 2;
   if (exampleCount === 0) throw invalidArgument('Input is empty.');
   const { body, ranges } = input.context === undefined ? input : withContext(input, input.context);
-  return { body, input: stringVector(name, exampleCount, ranges), exampleCount };
+  return { body, inputs: names.map((name) => stringVector(name, exampleCount, ranges)), exampleCount };
 }
 
 function stringVector(name: string, count: number, stringRanges: readonly number[]): InputTensor {

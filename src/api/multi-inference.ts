@@ -16,8 +16,8 @@ import { acquireCounted, prepareCounted } from './predict.js';
 import { CLASSES, checkClassifySignature, checkRegressSignature, OUTPUTS, SCORES } from './signature-checks.js';
 
 /**
- * Api.multiInference: one run that fetches what all tasks want. It feeds and fetches graph tensors by their own names, so
- * that the tasks' signatures need not have a common one; such runs are not batched with others.
+ * Api.multiInference: one run that feeds the examples to the input of each task and fetches what all tasks want. It names
+ * graph tensors, so that the tasks' signatures need have nothing in common; such runs are not batched with others.
  */
 export async function multiInference(
   manager: Claims,
@@ -49,13 +49,13 @@ function prepareRun(
   modelSpec: ModelSpec,
   tasks: readonly PreparedTask[],
 ): { readonly run: TensorPredictRequest; readonly exampleCount: number } {
-  const { input, body, exampleCount } = exampleTensor(examples, commonInput(tasks));
+  const { inputs, body, exampleCount } = exampleTensor(examples, [...new Set(tasks.map(({ input }) => input))].sort());
   const run: TensorPredictRequest = {
     kind: 'tensors',
     modelSpec,
     signatureName: '',
     allowGraphTensors: true,
-    inputs: [input],
+    inputs,
     body,
     outputFilter: [...new Set(tasks.flatMap(({ tensors }) => [...tensors.values()]))].sort(),
     outputFormat: OutputFormat.RAW,
@@ -89,7 +89,6 @@ function prepareTasks(tasks: readonly InferenceTask[], model: RunnableModel, opt
       throw invalidArgument(`Requested signature not found in model graph: ${signatureName}`);
     }
     prepared.push(prepareTask(task, signature, options));
-    commonInput(prepared);
   }
   return prepared;
 }
@@ -120,12 +119,6 @@ function wantedOutputs(methodName: string, signature: SignatureInfo, { checkMeth
 /** With its index, so that it cannot be taken for an alias. */
 function graphTensor(name: string): string {
   return name.includes(':') ? name : `${name}:0`;
-}
-
-function commonInput(tasks: readonly PreparedTask[]): string {
-  const [first, ...others] = tasks.map(({ input }) => input);
-  if (others.every((input) => input === first)) return first ?? '';
-  throw invalidArgument('Input tensor must be the same for all Signatures.');
 }
 
 function readResult(outputs: Outputs, task: PreparedTask, exampleCount: number): InferenceResult {

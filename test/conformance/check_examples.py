@@ -165,7 +165,14 @@ def multi(context):
     equal(specs, [("examples", 1, name) for name in ("regress", "classify", "scores")])
 
 
-@check("MultiInference refuses no tasks, other models, a signature twice, other methods and other inputs.")
+@check("MultiInference feeds the examples to the input of each task, also where these differ.")
+def multi_inputs(context):
+    lengths, halves = context.infer([("other_input", REGRESS), ("regress", REGRESS)], TWO).results
+    equal(values(lengths.regression_result), [float(e.ByteSize()) for e in TWO])
+    equal(values(halves.regression_result), [2.5, 0.75])
+
+
+@check("MultiInference refuses no tasks, other models, a signature twice and other methods.")
 def multi_refused(context):
     unnamed = ("regress_vector", REGRESS, "")
     for code_and_text, tasks in (
@@ -182,10 +189,6 @@ def multi_refused(context):
         ),
         ("INVALID_ARGUMENT: Requested signature not found in model graph: nope", [("nope", CLASSIFY)]),
         ("UNIMPLEMENTED: Unsupported signature method_name: tensorflow/serving/predict", [("predict", PREDICT)]),
-        (
-            "INVALID_ARGUMENT: Input tensor must be the same for all Signatures.",
-            [("regress", REGRESS), ("other_input", REGRESS)],
-        ),
         ("INVALID_ARGUMENT: Expected one output Tensor.", [("classify", REGRESS)]),
         ("NOT_FOUND: Servable not found for request: Latest(nope)", [("regress", REGRESS, "nope")]),
     ):
