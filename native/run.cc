@@ -7,6 +7,7 @@
 #include "engine/tensorflow/retreat.h"
 #include "run_trace.h"
 #include "session.h"
+#include "string_tensor.h"
 
 namespace tensorgate {
 
@@ -49,10 +50,12 @@ class RunPlace {
   const std::vector<TF_Output>& feeds() const {
     return general_ ? signature_.TensorsIn(*general_).feeds : signature_.feeds();
   }
+  // Those of the set that the graph has to work out.
   std::vector<TF_Output> FetchesOf(std::span<const uint32_t> fetch_set) const {
     const auto& all = general_ ? signature_.TensorsIn(*general_).fetches : signature_.fetches();
-    std::vector<TF_Output> fetches(fetch_set.size());
-    for (size_t i = 0; i < fetches.size(); i++) fetches[i] = all[fetch_set[i]];
+    std::vector<TF_Output> fetches;
+    for (const uint32_t output : fetch_set)
+      if (!signature_.PassedInput(output)) fetches.push_back(all[output]);
     return fetches;
   }
 
@@ -68,15 +71,8 @@ bool IsWhole(std::span<const TF_Output> tensors) {
 
 Status Refused() { return {kRefusedByLeanExecutor, "TensorFlow's single-threaded executor has refused the graph."}; }
 
-}  // namespace
-
-Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
-                    Clock::time_point deadline, std::vector<TensorSlice>* results) {
-  const RunSpan span(signature, inputs);
-  const RunPlace place(signature);
-  const std::vector<TF_Output> fetches = place.FetchesOf(fetch_set);
-  if (TfliteModel* model = signature.session()->tflite())
-    return model->Run(signature.feeds(), inputs, fetches, results);
+Status RunGraph(const Signature& signature, const RunPlace& place, std::span<TF_Tensor* const> inputs,
+                std::span<const TF_Output> fetches, Clock::time_point deadline, std::vector<TensorSlice>* results) {
   if (place.is_lean() && signature.is_refused()) return Refused();
   if (!IsWhole(fetches) || !IsWhole(place.feeds()))
     return {code::kInternal, "The model that was loaded again lacks a tensor of signature '" + signature.name() + "'."};
@@ -92,10 +88,33 @@ Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inpu
     signature.MarkRefused();
     return Refused();
   }
-  results->reserve(outputs.size());
   for (TF_Tensor* output : outputs)
     if (output) results->emplace_back(TensorPtr(output));
   return outcome;
+}
+
+// Puts copies of the inputs that are outputs among the results, at their places in the set.
+void AddPassedInputs(const Signature& signature, std::span<TF_Tensor* const> inputs,
+                     std::span<const uint32_t> fetch_set, std::vector<TensorSlice>* results) {
+  for (size_t i = 0; i < fetch_set.size(); i++)
+    if (const auto input = signature.PassedInput(fetch_set[i]))
+      results->insert(results->begin() + static_cast<ptrdiff_t>(i), TensorSlice(CopyTensor(inputs[*input])));
+}
+
+}  // namespace
+
+Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
+                    Clock::time_point deadline, std::vector<TensorSlice>* results) {
+  const RunSpan span(signature, inputs);
+  const RunPlace place(signature);
+  const std::vector<TF_Output> fetches = place.FetchesOf(fetch_set);
+  if (TfliteModel* model = signature.session()->tflite())
+    return model->Run(signature.feeds(), inputs, fetches, results);
+  results->reserve(fetch_set.size());
+  // A run without a fetch would be refused, too.
+  Status status = fetches.empty() ? Status{} : RunGraph(signature, place, inputs, fetches, deadline, results);
+  if (status.ok() && fetches.size() < fetch_set.size()) AddPassedInputs(signature, inputs, fetch_set, results);
+  return status;
 }
 
 bool FitsSignature(const Request& request) {

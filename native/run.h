@@ -10,8 +10,9 @@
 namespace tensorgate {
 
 // Runs the signature in the calling thread; `inputs` in its order, results in the order of `fetch_set` (indexes into
-// its outputs). The deadline ends the run only in sessions that can be interrupted. kRefusedByLeanExecutor: nothing was
-// run, see retreat.h.
+// its outputs). An output that is an input is copied from there: TensorFlow refuses a tensor that is both fed and
+// fetched. The deadline ends the run only in sessions that can be interrupted. kRefusedByLeanExecutor: nothing was run,
+// see retreat.h.
 Status RunSignature(const Signature& signature, std::span<TF_Tensor* const> inputs, std::span<const uint32_t> fetch_set,
                     Clock::time_point deadline, std::vector<TensorSlice>* results);
 

@@ -30,6 +30,19 @@ Status ResolveAll(const Session& session, std::vector<SignatureTensor>* tensors,
   return {};
 }
 
+// Outputs that are inputs. In a TensorFlow Lite model, whose tensors have no operation, the library sees to those.
+std::vector<std::optional<size_t>> FindPassedInputs(std::span<const TF_Output> feeds,
+                                                    std::span<const SignatureTensor> outputs) {
+  std::vector<std::optional<size_t>> passed;
+  for (const SignatureTensor& output : outputs) {
+    const auto found = std::find_if(feeds.begin(), feeds.end(), [&](const TF_Output& feed) {
+      return feed.oper && feed.oper == output.output.oper && feed.index == output.output.index;
+    });
+    passed.push_back(found == feeds.end() ? std::nullopt : std::optional<size_t>(found - feeds.begin()));
+  }
+  return passed;
+}
+
 // The tensor of the input's default. Null if it has none, or one that does not fit its type: then requests must have
 // the input.
 TensorPtr MakeDefault(SignatureTensor* input) {
@@ -66,6 +79,7 @@ std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, 
     signature->defaults_.push_back(MakeDefault(&input));
     signature->json_inputs_.push_back({input.alias, input.dtype, signature->defaults_.back() != nullptr});
   }
+  signature->passed_inputs_ = FindPassedInputs(signature->feeds_, signature->outputs_);
   for (const SignatureTensor& output : signature->outputs_) {
     signature->fetches_.push_back(output.output);
     signature->all_outputs_.push_back(static_cast<uint32_t>(signature->all_outputs_.size()));

@@ -77,6 +77,8 @@ class Signature {
   // Whether the lean executor has refused to run it.
   bool is_refused() const { return is_refused_.load(std::memory_order_relaxed); }
   void MarkRefused() const { is_refused_.store(true, std::memory_order_relaxed); }
+  // The input whose tensor the output is, so that a request has its value already; none for what has to be fetched.
+  std::optional<size_t> PassedInput(size_t output) const { return passed_inputs_[output]; }
   const std::vector<JsonInput>& json_inputs() const { return json_inputs_; }
   // What an input is where a request leaves it out, shared by all requests; null if it has no default.
   const TensorPtr& DefaultOf(size_t input) const { return defaults_[input]; }
@@ -101,6 +103,7 @@ class Signature {
   mutable std::once_flag moved_once_;
   mutable GraphTensors moved_;
   mutable std::atomic<bool> is_refused_{false};
+  std::vector<std::optional<size_t>> passed_inputs_;  // by output
   std::vector<JsonInput> json_inputs_;
   std::vector<TensorPtr> defaults_;  // by input
   std::vector<uint32_t> all_outputs_;

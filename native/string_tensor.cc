@@ -1,8 +1,11 @@
 #include "string_tensor.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "tsl/platform/ctstring.h"
 
@@ -53,6 +56,22 @@ TensorPtr MakeStringTensor(std::span<const int64_t> dims, size_t count, std::spa
   const size_t size = memory->elements.size();
   return TensorPtr(tf.TF_NewTensor(TF_STRING, dims.data(), static_cast<int>(dims.size()), element, size, FreeStrings,
                                    memory.release()));
+}
+
+TensorPtr CopyTensor(const TF_Tensor* tensor) {
+  const std::vector<int64_t> dims = DimsOf(tensor);
+  TensorPtr copy;
+  if (tf.TF_TensorType(tensor) == TF_STRING) {
+    std::vector<std::string_view> views;
+    for (const TF_TString& element : StringElements(tensor)) views.push_back(ViewOf(element));
+    copy = MakeStringTensor(dims, views.size(), views);
+  } else {
+    Slab bytes(tf.TF_TensorByteSize(tensor));
+    if (bytes.size() > 0) std::memcpy(bytes.data(), tf.TF_TensorData(tensor), bytes.size());
+    copy = WrapSlab(tf.TF_TensorType(tensor), dims, std::move(bytes));
+  }
+  if (!copy) throw std::bad_alloc();
+  return copy;
 }
 
 std::span<const TF_TString> StringElements(const TF_Tensor* tensor) {

@@ -14,6 +14,9 @@ namespace tensorgate {
 // callers that allow no filling pass as many as needed). Throws std::bad_alloc.
 TensorPtr MakeStringTensor(std::span<const int64_t> dims, size_t count, std::span<const std::string_view> views);
 
+// A tensor of its own with the same elements, of strings or of fixed size. Throws std::bad_alloc.
+TensorPtr CopyTensor(const TF_Tensor* tensor);
+
 // The elements of a string tensor; valid while it lives.
 std::span<const TF_TString> StringElements(const TF_Tensor* tensor);
 
