@@ -71,7 +71,7 @@ export class Signature {
       inputs[index] = input;
     }
     const body = request.inputs.length < this.info.inputs.length ? this.#complete(inputs, request.body) : request.body;
-    if (request.outputFilter.length > 0) return this.#callFor(inputs, body, request.outputFilter);
+    if (request.outputFilter.length > 0) return this.#callFor(inputs, body, request);
     return { signature: this, inputs, body, fetches: ALL, order: undefined, outputNames: this.#outputAliases };
   }
 
@@ -88,7 +88,7 @@ export class Signature {
       (request.inputs.length === inputs.length ||
         inputs.every(({ alias }, index) => this.#defaults[index] !== undefined || sent(alias, index))) &&
       request.inputs.every((input) => input.name === '' || this.#inputIndex.has(input.name)) &&
-      request.outputFilter.every((name) => this.#outputIndex.has(name))
+      request.outputFilter.every((name, place) => this.#outputPlace(name, place) !== undefined)
     );
   }
 
@@ -124,18 +124,27 @@ export class Signature {
     return pieces.length === 1 ? body : Buffer.concat(pieces);
   }
 
-  #callFor(inputs: readonly InputTensor[], body: Uint8Array, filter: readonly string[]): SignatureCall {
-    const wanted = filter.map((name) => {
-      const index = this.#outputIndex.get(name);
+  /** The output of that alias; with an empty one that at the place. */
+  #outputPlace(name: string, place: number): number | undefined {
+    if (name !== '') return this.#outputIndex.get(name);
+    return place < this.#outputAliases.length ? place : undefined;
+  }
+
+  #callFor(inputs: readonly InputTensor[], body: Uint8Array, request: TensorPredictRequest): SignatureCall {
+    const { outputFilter: filter, allowGraphTensors: byPlace = false } = request;
+    const wanted = filter.map((name, place) => {
+      const index = byPlace ? this.#outputPlace(name, place) : this.#outputIndex.get(name);
       if (index !== undefined) return index;
       throw invalidArgument(
         `Signature '${this.name}' has no output '${name}'. Its outputs are: ${this.#list('outputs')}.`,
       );
     });
     const fetches = [...new Set(wanted)].sort((a, b) => a - b);
-    if (fetches.length < wanted.length) throw invalidArgument(`An output is asked for twice: ${filter.join(', ')}.`);
+    const outputNames = wanted.map((index) => this.#outputAliases[index] as string);
+    if (fetches.length < wanted.length)
+      throw invalidArgument(`An output is asked for twice: ${outputNames.join(', ')}.`);
     const order = wanted.map((index) => fetches.indexOf(index));
-    return { signature: this, inputs, body, fetches, order, outputNames: filter };
+    return { signature: this, inputs, body, fetches, order, outputNames };
   }
 
   #list(side: 'inputs' | 'outputs'): string {

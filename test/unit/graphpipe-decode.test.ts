@@ -180,7 +180,6 @@ const MISUSE: [string, InferRequestFields, RegExp][] = [
   ['more names than tensors', { inputNames: ['a', 'b'], inputTensors: [scalar] }, /2 input_names but 1 input_tensors/],
   ['data of type String', { inputTensors: [{ ...scalar, type: Type.String }] }, /send its elements as string_val/],
   ['string_val of a number', { inputTensors: [{ type: Type.Int8, stringVal: ['1'] }] }, /send its values as data/],
-  ['an empty output name', { inputTensors: [scalar], outputNames: ['y', ''] }, /output_names\[1\] is empty/],
   ['a config of the wrong type', { config: '{"model":1}' }, /"model" in config must be a string/],
 ];
 

@@ -86,7 +86,7 @@ function decodeInferRequest(
     modelSpec: toModelSpec(config, context.defaultModelName),
     signatureName: config.signature ?? '',
     inputs: readInputs(reader, table),
-    outputFilter: readOutputNames(reader, table),
+    outputFilter: readNames(reader, reader.field(table, INFER_REQUEST.outputNames), 'output_names'),
     outputFormat: OutputFormat.RAW,
     allowGraphTensors: true,
     body,
@@ -120,13 +120,6 @@ function readInputs(reader: FlatbufferReader, table: FlatTable): InputTensor[] {
     inputs.push(readInput(reader, tensor, names[i] ?? '', i));
   }
   return inputs;
-}
-
-function readOutputNames(reader: FlatbufferReader, table: FlatTable): string[] {
-  const names = readNames(reader, reader.field(table, INFER_REQUEST.outputNames), 'output_names');
-  const empty = names.indexOf('');
-  if (empty === -1) return names;
-  throw invalidArgument(`output_names[${empty}] is empty; name an output, or send no output_names to get all of them.`);
 }
 
 function readNames(reader: FlatbufferReader, position: number | undefined, what: string): string[] {
