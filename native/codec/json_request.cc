@@ -76,7 +76,7 @@ class TensorsReader {
       if (!(named ? ReadNamedInstance(instance) : readers_[0].Read({instance, {}}))) return false;
       instance++;
     } while (json_->Take(','));
-    return json_->Take(']') || json_->Fail("',' or ']'");
+    return (json_->Take(']') || json_->Fail("',' or ']'")) && CountsRows();
   }
 
   bool ReadInputs() {
@@ -129,7 +129,19 @@ class TensorsReader {
     return read && HasAll("\"inputs\"", 0);
   }
 
-  std::string ObjectOfAll() const { return "an object with the signature's inputs (" + ListOf(*inputs_) + ")"; }
+  // How many rows to answer is told by the inputs alone: defaults have shapes of their own.
+  bool CountsRows() {
+    for (const JsonTensorReader& reader : readers_)
+      if (reader.items() > 0) return true;
+    return json_->Refuse(kInvalidArgument,
+                         "\"instances\" holds no input, so that there are no rows to answer: leave it out, or send "
+                         "\"inputs\" in its place.");
+  }
+
+  std::string ObjectOfAll() const {
+    if (inputs_->empty()) return "an empty object, since the signature has no inputs";
+    return "an object with the signature's inputs (" + ListOf(*inputs_) + ")";
+  }
 
   bool RefuseKind(const std::string& place, const std::string& expected) {
     const char* found = json_->KindOfNext();
@@ -138,9 +150,9 @@ class TensorsReader {
   }
 
   bool RefuseUnknown(const std::string& place, std::string_view key) {
+    const std::string known = inputs_->empty() ? "it has none" : "its inputs are " + ListOf(*inputs_);
     return json_->Refuse(kInvalidArgument, place + " has the name " + Quoted(key) +
-                                               ", which the signature has no input of: its inputs are " +
-                                               ListOf(*inputs_) + ".");
+                                               ", which the signature has no input of: " + known + ".");
   }
 
   bool HasAll(const std::string& place, int64_t object) {
@@ -166,6 +178,11 @@ class RequestReader {
   RequestReader(std::string_view text, const FindJsonSignature& find) : json_(text), find_(find) {}
 
   CodecError Read(JsonRequest* request) {
+    // No body at all says as much as one that holds nothing.
+    if (json_.Peek() == '\0' && json_.at() == json_.end()) {
+      is_empty_ = true;
+      return Settle(request);
+    }
     if (json_.Peek() != '{') {
       if (!json_.SkipValue()) return json_.error();
       return {kInvalidArgument, "The body must be a JSON object with \"instances\" or \"inputs\"."};
@@ -229,11 +246,11 @@ class RequestReader {
     if (!signature) {
       return {kFailedPrecondition, "Serving signature name: " + Quoted(Name()) + " not found in signature def."};
     }
-    if (!instances_ == !inputs_) {
-      return {kInvalidArgument, std::string("The body has ") + (instances_ ? "both" : "neither") + " \"instances\" " +
-                                    (instances_ ? "and" : "nor") + " \"inputs\": send exactly one of them."};
-    }
     request->signature_name = Name();
+    if (instances_ && inputs_) {
+      return {kInvalidArgument, "The body has both \"instances\" and \"inputs\": send exactly one of them."};
+    }
+    if (!instances_ && !inputs_) return SettleWithoutInputs(*signature, request);
     if (read_for_ == Name()) return tensors_error_;
     tensors_error_ = {};
     const JsonLayout layout = instances_ ? JsonLayout::kRow : JsonLayout::kColumn;
@@ -241,8 +258,26 @@ class RequestReader {
     return tensors_error_;
   }
 
+  // A body that sends no inputs is for a signature that needs none. Without rows it is answered in column form.
+  CodecError SettleWithoutInputs(const std::vector<JsonInput>& signature, JsonRequest* request) {
+    if (!std::all_of(signature.begin(), signature.end(), [](const JsonInput& input) { return input.has_default; })) {
+      const std::string lack = is_empty_
+                                   ? "The request has no body: send the inputs (" + ListOf(signature) + ") as JSON"
+                                   : "The body has neither \"instances\" nor \"inputs\": send exactly one of "
+                                     "them, with the inputs (" +
+                                         ListOf(signature) + ")";
+      return {kInvalidArgument,
+              lack + ", for example {\"instances\": [1.0, 2.0]} or {\"inputs\": {\"x\": [1.0, 2.0]}}."};
+    }
+    request->layout = JsonLayout::kColumn;
+    request->inputs.resize(signature.size());
+    for (HostTensor& input : request->inputs) input.is_left_out = true;
+    return {};
+  }
+
   JsonReader json_;
   const FindJsonSignature& find_;
+  bool is_empty_ = false;
   std::optional<std::string> name_;  // the first signature_name
   const char* instances_ = nullptr;  // where the first value of that name begins
   const char* inputs_ = nullptr;

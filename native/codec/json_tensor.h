@@ -55,9 +55,9 @@ struct JsonRequest {
 // FAILED_PRECONDITION). The pointer stays valid for the whole parse.
 using FindJsonSignature = std::function<const std::vector<JsonInput>*(std::string_view name)>;
 
-// Parses a predict body. On an error the message names the culprit: the position in the text for malformed JSON, else
-// the input's alias, the place (`instances[3]`) and what was expected there. Memory: never more than a small multiple
-// of the text's own length.
+// Parses a predict body; one that is empty or names no inputs suits a signature that needs none. On an error the
+// message names the culprit: the position in the text for malformed JSON, else the input's alias, the place
+// (`instances[3]`) and what was expected there. Memory: never more than a small multiple of the text's own length.
 CodecError ParseJsonRequest(std::string_view text, const FindJsonSignature& find, JsonRequest* request);
 
 // An output to print. `data` holds the elements; for TF_STRING use `string_at`.

@@ -25,6 +25,8 @@ import half_plus_two
 import lite
 import multi_io
 import no_batch
+import no_inputs
+import pass_through
 import refused
 import slow
 import strings
@@ -46,6 +48,8 @@ FAMILIES = (
     examples,
     batch_shape,
     lite,
+    pass_through,
+    no_inputs,
 )
 
 TESTS = Path(__file__).resolve().parents[2] / "test"

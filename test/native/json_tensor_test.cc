@@ -325,6 +325,27 @@ void TestDefaults() {
               "lacks the input \"a\"");
 }
 
+void TestNoInputs() {
+  for (const char* body : {"", " \n", "{}", R"({"inputs": {}})", R"({"signature_name": "serving_default", "z": 1})"}) {
+    const Parsed none = ParseFor({}, body);
+    CHECK("a signature without inputs needs none, and is answered in column form",
+          !none.error && none.request.inputs.empty() && none.request.layout == JsonLayout::kColumn, none.Text());
+    const Parsed defaults = ParseFor({{"a", TF_FLOAT, true}, {"b", TF_STRING, true}}, body);
+    CHECK("inputs that all have defaults may all be left out",
+          !defaults.error && defaults.request.inputs.size() == 2 && defaults.request.inputs[0].is_left_out &&
+              defaults.request.inputs[1].is_left_out && defaults.request.layout == JsonLayout::kColumn,
+          defaults.Text());
+  }
+  REFUSES_FOR("no inputs make no rows", Inputs{}, R"({"instances": [{}]})", 3, "\"instances\" holds no input");
+  REFUSES_FOR("defaults alone make no rows", (Inputs{{"a", TF_FLOAT, true}}), R"({"instances": [{}, {}]})", 3,
+              "\"instances\" holds no input");
+  REFUSES_FOR("what is sent in vain is refused in row form", Inputs{}, R"({"instances": [{"x": 1}]})", 3,
+              "instances[0] has the name \"x\", which the signature has no input of: it has none.");
+  REFUSES_FOR("a list is no set of no inputs", Inputs{}, R"({"inputs": []})", 3,
+              "\"inputs\" is a list, but must be an empty object, since the signature has no inputs.");
+  REFUSES_FOR("a text that is cut off is malformed, whatever it is for", Inputs{}, "{", 3, "not valid JSON");
+}
+
 void TestBody() {
   const Parsed plain = ParseAs(TF_INT32, R"({"inputs": 1})");
   CHECK("the signature is serving_default if none is named", plain.request.signature_name == "serving_default",
@@ -353,7 +374,10 @@ void TestBody() {
   REFUSES("no instances are refused", TF_INT32, R"({"instances": []})", 3, "empty list");
   REFUSES("instances must be a list", TF_INT32, R"({"instances": 1})", 3, "\"instances\" is a number");
   REFUSES("the body must be an object", TF_INT32, "[1]", 3, "must be a JSON object");
-  REFUSES("an empty body is malformed", TF_INT32, "", 3, "at byte 0, but the text ends");
+  REFUSES("an empty body lacks the inputs", TF_INT32, "", 3,
+          "The request has no body: send the inputs (\"x\") as JSON");
+  REFUSES("an empty object lacks the inputs", TF_INT32, "{}", 3,
+          "neither \"instances\" nor \"inputs\": send exactly one of them, with the inputs (\"x\")");
   REFUSES("malformed text is told by its position", TF_INT32, R"({"inputs": [1, ?]})", 3, "at byte 15, but \"?\"");
   REFUSES("a byte that cannot be shown is told as a number", TF_INT32, "{\"inputs\": \xC3\xA9}", 3,
           "but 0xC3 stands there");
@@ -595,6 +619,7 @@ int main() {
   TestStrings();
   TestNamedInputs();
   TestDefaults();
+  TestNoInputs();
   TestBody();
   TestRowReplies();
   TestColumnReplies();

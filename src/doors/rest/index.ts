@@ -192,8 +192,6 @@ class RestRoutes {
   /** The body has been taken when this returns: it may be the network's own buffer. */
   #predict(exchange: HttpExchange, modelSpec: ModelSpec, body: Uint8Array, deadlineMillis: number): Promise<void> {
     const { cancellation } = exchange;
-    if (body.byteLength === 0)
-      throw countRefused(SOURCES.predict, modelSpec.name, emptyBody('inputs', PREDICT_EXAMPLES));
     const priority = parsePriority(exchange.header(PRIORITY_HEADER));
     return this.#api.predict({ kind: 'json', modelSpec, body, deadlineMillis, cancellation, priority }, (outputs) => {
       // Replying here, while the outputs are ours, spares a copy that would outlive them.
@@ -222,7 +220,7 @@ class RestRoutes {
     deadlineMillis: number,
   ): Promise<ExampleRequest> {
     try {
-      if (body.byteLength === 0) throw emptyBody('examples', EXAMPLE_EXAMPLES);
+      if (body.byteLength === 0) throw invalidArgument(NO_EXAMPLES);
       const { cancellation } = exchange;
       const priority = parsePriority(exchange.header(PRIORITY_HEADER));
       const text = body.byteLength > PAUSE_BYTES ? Buffer.from(body) : body;
@@ -234,13 +232,8 @@ class RestRoutes {
   }
 }
 
-const PREDICT_EXAMPLES = '{"instances": [1.0, 2.0]} or {"inputs": {"x": [1.0, 2.0]}}';
 function notGzip(reason: string): ServingError {
   return invalidArgument(`The request says Content-Encoding: gzip, but its body cannot be unpacked: ${reason}.`);
 }
 
-const EXAMPLE_EXAMPLES = '{"examples": [{"x": 1.0}]}';
-
-function emptyBody(what: string, example: string): ServingError {
-  return invalidArgument(`The request has no body; send the ${what} as JSON, for example ${example}.`);
-}
+const NO_EXAMPLES = 'The request has no body; send the examples as JSON, for example {"examples": [{"x": 1.0}]}.';
