@@ -38,6 +38,7 @@ Status DecodeJson(Request* request) {
   if (error.code == code::kFailedPrecondition) error.message += SignaturesOf(request->json_session_id);
   if (error) return FromCodec(std::move(error));
   request->json_layout = parsed.layout;
+  request->json_uses_other_names = parsed.uses_other_names;
   request->json_body = Slab();
   request->inputs.resize(parsed.inputs.size());
   for (size_t i = 0; i < parsed.inputs.size(); i++) {

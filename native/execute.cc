@@ -51,7 +51,8 @@ Status Finish(Request* request, std::span<const uint32_t> fetch_set, std::vector
   if (!request->json_with_tensors) request->inputs.clear();
   if (request->is_json) {
     Output reply;
-    Status status = FormatJsonReply(request->json_layout, request->signature->outputs(), results, &reply);
+    const auto outputs = request->signature->outputs();
+    Status status = FormatJsonReply(request->json_layout, request->json_uses_other_names, outputs, results, &reply);
     request->outputs.push_back(std::move(reply));
     if (request->json_with_tensors) AddTensors(request, std::move(results));
     return status;

@@ -28,8 +28,8 @@ std::string StringValFields(std::span<const TF_TString> strings) {
   return text;
 }
 
-JsonOutput ToJsonOutput(const SignatureTensor& declared, const TensorSlice& slice) {
-  JsonOutput output{declared.alias, slice.dtype(), slice.dims(), nullptr, nullptr};
+JsonOutput ToJsonOutput(std::string_view name, const TensorSlice& slice) {
+  JsonOutput output{name, slice.dtype(), slice.dims(), nullptr, nullptr};
   if (slice.dtype() == TF_STRING)
     output.string_at = [strings = slice.strings()](size_t at) { return ViewOf(strings[at]); };
   else
@@ -53,11 +53,14 @@ Output FormatOutput(TensorSlice slice, OutputFormat format) {
   return output;
 }
 
-Status FormatJsonReply(JsonLayout layout, std::span<const SignatureTensor> outputs, std::span<const TensorSlice> slices,
-                       Output* reply) {
+Status FormatJsonReply(JsonLayout layout, bool uses_other_names, std::span<const SignatureTensor> outputs,
+                       std::span<const TensorSlice> slices, Output* reply) {
   std::vector<JsonOutput> json;
   json.reserve(slices.size());
-  for (size_t i = 0; i < slices.size(); i++) json.push_back(ToJsonOutput(outputs[i], slices[i]));
+  for (size_t i = 0; i < slices.size(); i++) {
+    const bool has_other = uses_other_names && !outputs[i].other_names.empty();
+    json.push_back(ToJsonOutput(has_other ? outputs[i].other_names[0] : outputs[i].alias, slices[i]));
+  }
   reply->dtype = TF_STRING;
   reply->is_text = true;
   CodecError error = PrintJsonReply(layout, json, &reply->text);

@@ -30,8 +30,9 @@ struct Output {
 // Grows with the tensor's size unless its bytes can go out as they are. May throw std::bad_alloc.
 Output FormatOutput(TensorSlice slice, OutputFormat format);
 
-// The body of a REST reply as one output of type STRING. `slices` are those of `outputs`, in order.
-Status FormatJsonReply(JsonLayout layout, std::span<const SignatureTensor> outputs, std::span<const TensorSlice> slices,
-                       Output* reply);
+// The body of a REST reply as one output of type STRING. `slices` are those of `outputs`, in order; `uses_other_names`:
+// by the first of their other names, if they have some.
+Status FormatJsonReply(JsonLayout layout, bool uses_other_names, std::span<const SignatureTensor> outputs,
+                       std::span<const TensorSlice> slices, Output* reply);
 
 }  // namespace tensorgate

@@ -50,8 +50,9 @@ struct Request {
   int json_session_id = 0;
   Slab json_body;
   JsonLayout json_layout = JsonLayout::kRow;
-  bool is_decoded = false;         // its inputs are tensors; for one that is run again
-  bool json_with_tensors = false;  // the inputs and outputs go back, too, behind the reply's text
+  bool is_decoded = false;             // its inputs are tensors; for one that is run again
+  bool json_uses_other_names = false;  // of the inputs, and so the reply of the outputs
+  bool json_with_tensors = false;      // the inputs and outputs go back, too, behind the reply's text
 
   // What goes back.
   Status status;

@@ -61,11 +61,36 @@ Napi::Array TfliteTensors(Napi::Env env, const std::vector<TfliteTensorInfo>& te
   return list;
 }
 
+Napi::Array SignatureTensors(Napi::Env env, const std::vector<TfliteSignatureTensor>& tensors) {
+  auto list = Napi::Array::New(env, tensors.size());
+  for (uint32_t i = 0; i < tensors.size(); i++) {
+    Napi::Object row = Napi::Object::New(env);
+    row["alias"] = tensors[i].alias;
+    row["place"] = tensors[i].place;
+    list[i] = row;
+  }
+  return list;
+}
+
+Napi::Array TfliteSignatures(Napi::Env env, const std::vector<TfliteSignature>& signatures) {
+  auto list = Napi::Array::New(env, signatures.size());
+  for (uint32_t i = 0; i < signatures.size(); i++) {
+    Napi::Object row = Napi::Object::New(env);
+    row["name"] = signatures[i].name;
+    row["subgraph"] = signatures[i].subgraph;
+    row["inputs"] = SignatureTensors(env, signatures[i].inputs);
+    row["outputs"] = SignatureTensors(env, signatures[i].outputs);
+    list[i] = row;
+  }
+  return list;
+}
+
 Napi::Object DescribeTflite(Napi::Env env, const TfliteModel& model) {
   const std::string_view signature_defs = model.signature_defs();
   Napi::Object result = Napi::Object::New(env);
   result["inputs"] = TfliteTensors(env, model.inputs());
   result["outputs"] = TfliteTensors(env, model.outputs());
+  result["signatures"] = TfliteSignatures(env, model.Signatures());
   result["signatureDefs"] = Napi::Buffer<char>::Copy(env, signature_defs.data(), signature_defs.size());
   return result;
 }
@@ -144,14 +169,22 @@ std::optional<EncodedInput> Default(Napi::Value value) {
   return input;
 }
 
-// [{ alias, tensorName, shape?, default? }, …]
+std::vector<std::string> NameList(Napi::Value value) {
+  std::vector<std::string> names;
+  if (!value.IsArray()) return names;
+  auto list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) names.push_back(list.Get(i).ToString().Utf8Value());
+  return names;
+}
+
+// [{ alias, tensorName, shape?, default?, otherNames? }, …]
 std::vector<SignatureTensor> TensorList(Napi::Value value) {
   std::vector<SignatureTensor> tensors;
   auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
     auto item = list.Get(i).As<Napi::Object>();
     tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value(),
-                       Shape(item.Get("shape")), Default(item.Get("default"))});
+                       Shape(item.Get("shape")), Default(item.Get("default")), NameList(item.Get("otherNames"))});
   }
   return tensors;
 }

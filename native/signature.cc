@@ -77,7 +77,8 @@ std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, 
   for (SignatureTensor& input : signature->inputs_) {
     signature->feeds_.push_back(input.output);
     signature->defaults_.push_back(MakeDefault(&input));
-    signature->json_inputs_.push_back({input.alias, input.dtype, signature->defaults_.back() != nullptr});
+    signature->json_inputs_.push_back(
+        {input.alias, input.dtype, signature->defaults_.back() != nullptr, input.other_names});
   }
   signature->passed_inputs_ = FindPassedInputs(signature->feeds_, signature->outputs_);
   for (const SignatureTensor& output : signature->outputs_) {

@@ -30,6 +30,7 @@ struct SignatureTensor {
   std::string tensor_name;
   std::optional<std::vector<int64_t>> shape;  // as declared: -1 is an unknown dimension; none: unknown rank
   std::optional<EncodedInput> fallback;       // an input's default, until Prepare() has made a tensor of it
+  std::vector<std::string> other_names;       // what JSON requests may call it as well
   TF_Output output{nullptr, 0};
   TF_DataType dtype = TF_FLOAT;
 };

@@ -32,6 +32,13 @@ Status CheckShape(const std::vector<int64_t>& dims, int rank, const TfLiteTensor
                                       FormatDims(dims) + "."};
 }
 
+// The shape for a value of these dimensions. One of a lower rank than the model's with as many elements as the file
+// declares takes that shape, since the kernels could not be given its own: [3] is [1,3] to them.
+std::vector<int64_t> Fitted(std::vector<int64_t> dims, const std::vector<int64_t>& declared) {
+  if (dims.size() >= declared.size()) return dims;
+  return ElementCount(dims) == ElementCount(declared) ? declared : dims;
+}
+
 // An input or output may have the number that stands for a tensor left out.
 bool HasNull(const std::vector<const TfLiteTensor*>& tensors) {
   return std::find(tensors.begin(), tensors.end(), nullptr) != tensors.end();
@@ -56,8 +63,7 @@ std::unique_ptr<TfliteInterpreter> TfliteInterpreter::Create(const TfLiteModel* 
     *error = interpreter->said_.empty() ? "it does not say why" : interpreter->said_;
     return nullptr;
   }
-  for (const TfLiteTensor* input : interpreter->inputs())
-    interpreter->ranks_.push_back(tflite.TfLiteTensorNumDims(input));
+  for (const TfLiteTensor* input : interpreter->inputs()) interpreter->declared_.push_back(DimsOf(input));
   return interpreter;
 }
 
@@ -108,8 +114,9 @@ Status TfliteInterpreter::Run(std::span<const TF_Output> feeds, std::span<TF_Ten
 
 Status TfliteInterpreter::Resize(int place, const TF_Tensor* value) {
   const TfLiteTensor* input = tflite.TfLiteInterpreterGetInputTensor(interpreter_, place);
-  const std::vector<int64_t> dims = DimsOf(value);
-  if (Status status = CheckShape(dims, ranks_[place], input); !status.ok()) return status;
+  const std::vector<int64_t>& declared = declared_[place];
+  const std::vector<int64_t> dims = Fitted(DimsOf(value), declared);
+  if (Status status = CheckShape(dims, static_cast<int>(declared.size()), input); !status.ok()) return status;
   if (DimsOf(input) == dims) return {};
   allocated_ = false;
   const std::vector<int> wanted(dims.begin(), dims.end());

@@ -39,8 +39,8 @@ class TfliteInterpreter {
 
   std::string said_;
   TfLiteInterpreter* interpreter_ = nullptr;
-  std::vector<int> ranks_;  // of the model's inputs as they stand in the file
-  bool allocated_ = false;  // all tensors have memory for their present shapes
+  std::vector<std::vector<int64_t>> declared_;  // the shapes of the model's inputs as they stand in the file
+  bool allocated_ = false;                      // all tensors have memory for their present shapes
 };
 
 }  // namespace tensorgate

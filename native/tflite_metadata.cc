@@ -1,7 +1,7 @@
 #include "tflite_metadata.h"
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 
 namespace tensorgate {
@@ -9,8 +9,18 @@ namespace tensorgate {
 namespace {
 
 // Slots of the schema's tables.
+constexpr size_t kModelSubgraphs = 2;
 constexpr size_t kModelBuffers = 4;
 constexpr size_t kModelMetadata = 6;
+constexpr size_t kModelSignatures = 7;
+constexpr size_t kSubgraphInputs = 1;
+constexpr size_t kSubgraphOutputs = 2;
+constexpr size_t kSignatureInputs = 0;
+constexpr size_t kSignatureOutputs = 1;
+constexpr size_t kSignatureName = 2;
+constexpr size_t kSignatureSubgraph = 4;
+constexpr size_t kTensorName = 0;
+constexpr size_t kTensorIndex = 1;
 constexpr size_t kMetadataName = 0;
 constexpr size_t kMetadataBuffer = 1;
 constexpr size_t kBufferData = 0;
@@ -49,6 +59,23 @@ class Flatbuffer {
   size_t Table(size_t vector, size_t index) const {
     return index < Length(vector) ? Follow(vector + 4 + 4 * index) : 0;
   }
+  // The tables of a vector, up to a first one that does not lie in the file.
+  std::vector<size_t> Tables(size_t vector) const {
+    std::vector<size_t> tables;
+    for (size_t i = 0; i < Length(vector); i++) {
+      const size_t table = Table(vector, i);
+      if (table == 0) break;
+      tables.push_back(table);
+    }
+    return tables;
+  }
+  // Of a vector of numbers, as far as it lies in the file.
+  std::vector<uint32_t> Numbers(size_t vector) const {
+    const size_t room = vector + 4 <= file_.size() ? (file_.size() - vector - 4) / 4 : 0;
+    std::vector<uint32_t> numbers(std::min(Length(vector), room));
+    for (size_t i = 0; i < numbers.size(); i++) numbers[i] = Read<uint32_t>(vector + 4 + 4 * i);
+    return numbers;
+  }
   // Of a string, or a vector of bytes.
   std::string_view Bytes(size_t vector) const {
     const size_t length = Length(vector);
@@ -68,20 +95,48 @@ class Flatbuffer {
   std::string_view file_;
 };
 
+// `places`: the numbers of the model's inputs or outputs.
+std::vector<TfliteSignatureTensor> TensorsOf(const Flatbuffer& model, size_t maps,
+                                             const std::vector<uint32_t>& places) {
+  std::vector<TfliteSignatureTensor> tensors;
+  for (const size_t map : model.Tables(maps)) {
+    const auto found = std::find(places.begin(), places.end(), model.Number(map, kTensorIndex));
+    tensors.push_back({std::string(model.Bytes(model.Child(map, kTensorName))),
+                       found == places.end() ? -1 : static_cast<int>(found - places.begin())});
+  }
+  return tensors;
+}
+
 }  // namespace
 
 std::string_view FindMetadata(std::string_view file, std::string_view name) {
   const Flatbuffer model(file);
   const size_t root = model.Root();
-  const size_t entries = model.Child(root, kModelMetadata);
-  for (size_t i = 0; i < model.Length(entries); i++) {
-    const size_t entry = model.Table(entries, i);
-    if (entry == 0) break;  // a length that the file does not have
+  for (const size_t entry : model.Tables(model.Child(root, kModelMetadata))) {
     if (model.Bytes(model.Child(entry, kMetadataName)) != name) continue;
     const size_t buffers = model.Child(root, kModelBuffers);
     return model.Bytes(model.Child(model.Table(buffers, model.Number(entry, kMetadataBuffer)), kBufferData));
   }
   return {};
+}
+
+std::vector<TfliteSignature> FindSignatures(std::string_view file) {
+  const Flatbuffer model(file);
+  const size_t root = model.Root();
+  const size_t primary = model.Table(model.Child(root, kModelSubgraphs), 0);
+  const std::vector<uint32_t> inputs = model.Numbers(model.Child(primary, kSubgraphInputs));
+  const std::vector<uint32_t> outputs = model.Numbers(model.Child(primary, kSubgraphOutputs));
+  std::vector<TfliteSignature> signatures;
+  for (const size_t entry : model.Tables(model.Child(root, kModelSignatures))) {
+    TfliteSignature& signature = signatures.emplace_back();
+    signature.name = model.Bytes(model.Child(entry, kSignatureName));
+    signature.subgraph = model.Number(entry, kSignatureSubgraph);
+    const bool is_run = signature.subgraph == 0;
+    const std::vector<uint32_t> none;
+    signature.inputs = TensorsOf(model, model.Child(entry, kSignatureInputs), is_run ? inputs : none);
+    signature.outputs = TensorsOf(model, model.Child(entry, kSignatureOutputs), is_run ? outputs : none);
+  }
+  return signatures;
 }
 
 }  // namespace tensorgate

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <system_error>
 
-#include "tflite_metadata.h"
 #include "tflite_tensor.h"
 
 namespace tensorgate {
@@ -15,6 +14,7 @@ namespace tensorgate {
 namespace {
 
 constexpr std::string_view kSignatureDefs = "signature_defs_metadata";
+constexpr int kAmbiguous = -2;
 
 // Into memory rather than mapped: a file that is cut off while it is mapped ends the process. Returns why it cannot be
 // read, empty if it was.
@@ -33,7 +33,7 @@ std::vector<TfliteTensorInfo> Describe(const std::vector<const TfLiteTensor*>& t
   std::vector<TfliteTensorInfo> infos;
   for (const TfLiteTensor* tensor : tensors) {
     const char* name = tflite.TfLiteTensorName(tensor);
-    infos.push_back({name ? name : "", DataTypeOf(tensor), DimsOf(tensor)});
+    infos.push_back({name ? name : "", DataTypeOf(tensor), DimsOf(tensor), tensor});
   }
   return infos;
 }
@@ -123,12 +123,18 @@ std::string_view TfliteModel::signature_defs() const { return FindMetadata(file(
 
 int TfliteModel::Find(const std::vector<TfliteTensorInfo>& tensors, std::string_view name) {
   const auto place_of = [&](auto&& fits) {
-    const auto found = std::find_if(tensors.begin(), tensors.end(), fits);
-    return found == tensors.end() ? -1 : static_cast<int>(found - tensors.begin());
+    int place = -1;
+    for (size_t i = 0; i < tensors.size(); i++) {
+      if (!fits(tensors[i])) continue;
+      if (place < 0) place = static_cast<int>(i);
+      if (tensors[i].identity != tensors[place].identity) return kAmbiguous;
+    }
+    return place;
   };
-  const int exact = place_of([&](const TfliteTensorInfo& tensor) { return tensor.name == name; });
-  if (exact >= 0) return exact;
-  return place_of([&](const TfliteTensorInfo& each) { return WithoutIndex(each.name) == WithoutIndex(name); });
+  int place = place_of([&](const TfliteTensorInfo& tensor) { return tensor.name == name; });
+  if (place == -1)
+    place = place_of([&](const TfliteTensorInfo& each) { return WithoutIndex(each.name) == WithoutIndex(name); });
+  return std::max(place, -1);
 }
 
 Status TfliteModel::CheckFeeds(std::span<const TF_Output> feeds) const {

@@ -12,6 +12,7 @@
 #include "status.h"
 #include "tensor_slice.h"
 #include "tflite_interpreter.h"
+#include "tflite_metadata.h"
 
 namespace tensorgate {
 
@@ -20,6 +21,7 @@ struct TfliteTensorInfo {
   std::string name;
   TF_DataType dtype;  // kNoDataType for what TensorFlow has no equal of
   std::vector<int64_t> dims;
+  const void* identity;  // equal for what is the same tensor twice
 };
 
 // Owned by its Session, freed with it. Holds the file's bytes: the interpreters read the weights there.
@@ -36,8 +38,11 @@ class TfliteModel {
   const std::vector<TfliteTensorInfo>& outputs() const { return outputs_; }
   // The metadata entry `signature_defs_metadata`; empty if there is none.
   std::string_view signature_defs() const;
+  // The file's own table of signatures.
+  std::vector<TfliteSignature> Signatures() const { return FindSignatures(file()); }
 
-  // The place of the tensor of that name, with or without `:0`, among `tensors`; -1 if it is not there.
+  // The place of the tensor of that name, with or without `:0`, among `tensors`; -1 if it is not there, or if the name
+  // stands for more than one.
   static int Find(const std::vector<TfliteTensorInfo>& tensors, std::string_view name);
 
   // Whether these feed each of the model's inputs, once: one that is left out would have the last request's values.

@@ -30,7 +30,9 @@ class InputNames {
     // Clients write the names in one order: the one behind the last is the likeliest.
     for (size_t tries = 0; tries < inputs_->size(); tries++, next_++) {
       if (next_ >= inputs_->size()) next_ = 0;
-      if ((*inputs_)[next_].alias != key) continue;
+      const bool is_alias = (*inputs_)[next_].alias == key;
+      if (!is_alias && !HasOtherName((*inputs_)[next_], key)) continue;
+      (is_alias ? uses_aliases_ : uses_other_names_) = true;
       *index = next_++;
       *first = seen_[*index] != object;
       seen_[*index] = object;
@@ -38,6 +40,9 @@ class InputNames {
     }
     return false;
   }
+
+  // Whether no input that was found was called by its alias.
+  bool uses_other_names() const { return uses_other_names_ && !uses_aliases_; }
 
   // The first input that the object did not have and that nothing stands in for, or nullptr. A default stands in for
   // an input that no object has had.
@@ -50,9 +55,14 @@ class InputNames {
  private:
   static constexpr int64_t kNever = -1;
 
+  static bool HasOtherName(const JsonInput& input, std::string_view name) {
+    return std::find(input.other_names.begin(), input.other_names.end(), name) != input.other_names.end();
+  }
+
   const std::vector<JsonInput>* inputs_;
   std::vector<int64_t> seen_;  // the last object that had the input
   size_t next_ = 0;
+  bool uses_aliases_ = false, uses_other_names_ = false;
 };
 
 // Reads the value of `instances` or `inputs` for a signature.
@@ -84,6 +94,8 @@ class TensorsReader {
     if (inputs_->size() != 1) return RefuseKind("\"inputs\"", ObjectOfAll());
     return readers_[0].Read({});
   }
+
+  bool uses_other_names() const { return names_.uses_other_names(); }
 
   std::vector<HostTensor> Finish() {
     std::vector<HostTensor> tensors;
@@ -232,6 +244,7 @@ class RequestReader {
     if (layout == JsonLayout::kRow ? reader.ReadInstances() : reader.ReadInputs()) {
       request->inputs = reader.Finish();
       request->layout = layout;
+      request->uses_other_names = reader.uses_other_names();
       return true;
     }
     if (json_.malformed()) return false;
@@ -270,6 +283,7 @@ class RequestReader {
               lack + ", for example {\"instances\": [1.0, 2.0]} or {\"inputs\": {\"x\": [1.0, 2.0]}}."};
     }
     request->layout = JsonLayout::kColumn;
+    request->uses_other_names = false;
     request->inputs.resize(signature.size());
     for (HostTensor& input : request->inputs) input.is_left_out = true;
     return {};

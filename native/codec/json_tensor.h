@@ -40,7 +40,8 @@ struct HostTensor {
 struct JsonInput {
   std::string alias;
   TF_DataType dtype;
-  bool has_default = false;  // requests may leave it out; in row form then out of all items
+  bool has_default = false;              // requests may leave it out; in row form then out of all items
+  std::vector<std::string> other_names;  // what requests may call it as well
 };
 
 enum class JsonLayout { kRow, kColumn };
@@ -49,6 +50,7 @@ struct JsonRequest {
   std::string signature_name;  // as asked; "serving_default" if the body names none
   JsonLayout layout = JsonLayout::kRow;
   std::vector<HostTensor> inputs;  // in the signature's order
+  bool uses_other_names = false;   // all inputs are named, none of them by its alias
 };
 
 // The inputs of the signature of that name, or nullptr if there is none (then ParseJsonRequest fails with

@@ -1,5 +1,7 @@
 """TensorFlow Lite models: NAME/1 holds model.tflite alone. The server runs them with --prefer_tflite_model."""
 
+import tempfile
+
 import numpy as np
 import tensorflow as tf
 from flatbuffers import flexbuffers
@@ -10,7 +12,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 import half_plus_two
 from saved_model import fresh_folder, text
 
-# Where TensorFlow Serving looks for signatures; the table of signatures that the converter writes is not it.
+# Where TensorFlow Serving looks for signatures, in place of the table that the converter writes.
 SIGNATURES = "signature_defs_metadata"
 
 
@@ -68,6 +70,20 @@ class Columns(tf.Module):
         )
 
 
+class Signatures(tf.Module):
+    """`serving_default`: row: float [1,3] → doubled: float [1,3], total: float [1].
+    `shifted`: row: float [2] → next: float [2], row + 1.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 3], tf.float32, name="row")])
+    def predict(self, row):
+        return {"doubled": 2.0 * row, "total": tf.reduce_sum(row, axis=1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([2], tf.float32, name="row")])
+    def shifted(self, row):
+        return {"next": row + 1.0}
+
+
 class Upper(tf.Module):
     """text: string [-1] → upper: string [-1], by an operation that TensorFlow Lite does not have."""
 
@@ -80,6 +96,7 @@ def make(out_dir):
     yield make_half_plus_two(out_dir)
     yield make_mixed(out_dir)
     yield make_columns(out_dir)
+    yield make_signatures(out_dir)
     yield write(out_dir, "lite_custom_op", convert(Upper(), allow_custom_ops=True))
 
 
@@ -127,6 +144,19 @@ def make_columns(out_dir):
     return folder
 
 
+def make_signatures(out_dir):
+    """With two signatures in the converter's own table, the other one of a second subgraph."""
+    module = Signatures()
+    with tempfile.TemporaryDirectory() as saved_model:
+        tf.saved_model.save(module, saved_model, {"serving_default": module.predict, "shifted": module.shifted})
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, ["serving_default", "shifted"])
+        folder = write(out_dir, "lite_signatures", converter.convert())
+    inputs = {"row": np.float32([[1, 2, 3]])}
+    expect(folder, inputs, {"doubled": np.float32([[2, 4, 6]]), "total": np.float32([6])}, "serving_default")
+    expect(folder, {"row": np.float32([1, 2])}, {"next": np.float32([2, 3])}, "shifted")
+    return folder
+
+
 def convert(module, allow_custom_ops=False):
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.predict.get_concrete_function()], module)
     converter.allow_custom_ops = allow_custom_ops
@@ -144,7 +174,7 @@ def tensor_infos(model):
     """The TensorInfos of inputs and outputs by their aliases in the converter's own table of signatures."""
     interpreter = tf.lite.Interpreter(model_content=model)
     details = {detail["index"]: detail for detail in interpreter.get_input_details() + interpreter.get_output_details()}
-    runner = interpreter.get_signature_runner()
+    runner = interpreter.get_signature_runner("serving_default")
     by_alias = (runner.get_input_details(), runner.get_output_details())
     return tuple(
         {alias: tensor_info(details[detail["index"]]) for alias, detail in sorted(found.items())} for found in by_alias
@@ -195,10 +225,10 @@ def with_signatures(model, signatures):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
 
 
-def expect(folder, inputs, outputs):
+def expect(folder, inputs, outputs, signature=None):
     """Runs the model once; fails unless it answers exactly these arrays, dtypes and shapes included."""
     interpreter = tf.lite.Interpreter(str(folder / "model.tflite"))
-    answers = interpreter.get_signature_runner()(**inputs)
+    answers = interpreter.get_signature_runner(signature)(**inputs)
     assert answers.keys() == outputs.keys(), f"{folder}: outputs are {sorted(answers)}"
     for alias, wanted in outputs.items():
         got = np.asarray(answers[alias])

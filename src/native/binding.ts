@@ -52,9 +52,25 @@ export interface TfliteTensor {
   readonly shape: readonly number[];
 }
 
+/** A name of the file's own table of signatures, and the place of its tensor among the inputs or outputs; -1: it is none. */
+export interface TfliteSignatureTensor {
+  readonly alias: string;
+  readonly place: number;
+}
+
+export interface TfliteSignature {
+  readonly name: string;
+  /** 0: the one that is run. */
+  readonly subgraph: number;
+  readonly inputs: readonly TfliteSignatureTensor[];
+  readonly outputs: readonly TfliteSignatureTensor[];
+}
+
 export interface TfliteGraph {
   readonly inputs: readonly TfliteTensor[];
   readonly outputs: readonly TfliteTensor[];
+  /** The table that converters write. */
+  readonly signatures: readonly TfliteSignature[];
   /** The file's metadata entry `signature_defs_metadata`; empty if there is none. */
   readonly signatureDefs: Uint8Array;
 }
@@ -94,6 +110,8 @@ export interface SignatureTensorName {
   readonly alias: string;
   /** `op:index`; no index means 0. */
   readonly tensorName: string;
+  /** What JSON requests may call it as well. */
+  readonly otherNames?: readonly string[];
   /** As declared, for messages: -1 is an unknown dimension. */
   readonly shape?: readonly number[] | undefined;
   /**

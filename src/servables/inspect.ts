@@ -12,7 +12,7 @@ import {
 } from './saved-model-file.js';
 import type { SignatureInfo, TensorInfo } from './signature-info.js';
 import { hasTfliteModel, readTfliteFile } from './tflite-file.js';
-import { tfliteSignatures } from './tflite-signatures.js';
+import { tfliteSignatures, unservedSignatures } from './tflite-signatures.js';
 
 /**
  * Signatures with dtypes and shapes, of the SavedModel, the TensorFlow Lite model or both. Throws NOT_FOUND or INVALID_ARGUMENT
@@ -26,9 +26,11 @@ export function inspectModel(directory: string): string {
 }
 
 function inspectTfliteModel(directory: string): string {
-  const signatures = signatureInfos(tfliteSignatures(readTfliteFile(directory)));
+  const graph = readTfliteFile(directory);
+  const signatures = signatureInfos(tfliteSignatures(graph));
   const texts = signatures.map((signature) => formatSignature(signature, batchingOf(signature, undefined)));
-  return `TensorFlow Lite model (model.tflite)\n${texts.join('')}`;
+  const unserved = unservedSignatures(graph).map((reason) => `\n  ${reason}\n`);
+  return ['TensorFlow Lite model (model.tflite)\n', ...texts, ...unserved].join('');
 }
 
 /** Of the SavedModel alone. */

@@ -48,7 +48,7 @@ import type { SignatureInfo, TensorInfo } from './signature-info.js';
 import { inputWords } from './submission.js';
 import { hasTfliteModel } from './tflite-file.js';
 import { loadTfliteSession, type TfliteOptions } from './tflite-session.js';
-import { tfliteSignatures } from './tflite-signatures.js';
+import { tfliteSignatures, withTensorNames } from './tflite-signatures.js';
 
 export interface SavedModelLoaderOptions {
   /** Exact set of the meta graph's tags. */
@@ -99,7 +99,7 @@ function largestBatchOf(batching: BatchingOfVersion): number {
 
 function metaGraphOf({ metaGraph, tflite }: LoadedSession): MetaGraph {
   if (tflite === undefined) return readMetaGraph(metaGraph);
-  return { signatures: signatureInfos(tfliteSignatures(tflite)), hasVariables: false };
+  return { signatures: signatureInfos(tfliteSignatures(tflite)).map(withTensorNames), hasVariables: false };
 }
 
 /** An input's default as JSON requests get it: the addon reads those. */

@@ -11,6 +11,8 @@ export interface TensorInfo {
   readonly alias: string;
   /** The graph tensor it stands for, e.g. `serving_default_x:0`. */
   readonly tensorName: string;
+  /** What requests may call it as well. */
+  readonly otherNames?: readonly string[];
   readonly dtype: DataType;
   /** -1: unknown dimension; undefined: unknown rank. */
   readonly shape: Shape | undefined;

@@ -32,6 +32,8 @@ export class Signature {
   readonly #inputIndex: ReadonlyMap<string, number>;
   readonly #outputIndex: ReadonlyMap<string, number>;
   readonly #outputAliases: readonly string[];
+  /** For requests that call inputs by their other names; undefined: there are none. */
+  readonly #otherOutputNames: readonly string[] | undefined;
   /** By the input's place; empty where there are none. */
   readonly #defaults: readonly (DefaultInput | undefined)[];
 
@@ -40,9 +42,12 @@ export class Signature {
     this.info = info;
     this.recorders = sibling?.recorders ?? [];
     this.#prepared = prepared;
-    this.#inputIndex = new Map(info.inputs.map((input, index) => [input.alias, index]));
-    this.#outputIndex = new Map(info.outputs.map((output, index) => [output.alias, index]));
+    this.#inputIndex = placesOf(info.inputs);
+    this.#outputIndex = placesOf(info.outputs);
     this.#outputAliases = info.outputs.map((output) => output.alias);
+    this.#otherOutputNames = info.inputs.some(({ otherNames }) => otherNames !== undefined)
+      ? info.outputs.map(({ alias, otherNames }) => otherNames?.[0] ?? alias)
+      : undefined;
     this.#defaults = defaultsOf(info);
   }
 
@@ -72,7 +77,7 @@ export class Signature {
     }
     const body = request.inputs.length < this.info.inputs.length ? this.#complete(inputs, request.body) : request.body;
     if (request.outputFilter.length > 0) return this.#callFor(inputs, body, request);
-    return { signature: this, inputs, body, fetches: ALL, order: undefined, outputNames: this.#outputAliases };
+    return { signature: this, inputs, body, fetches: ALL, order: undefined, outputNames: this.#outputNames(request) };
   }
 
   /**
@@ -81,12 +86,12 @@ export class Signature {
    */
   covers(request: TensorPredictRequest): boolean {
     const { inputs } = this.info;
-    const sent = (alias: string, index: number) =>
-      request.inputs.some(({ name }, place) => (name === '' ? place === index : name === alias));
+    const sent = (index: number) =>
+      request.inputs.some(({ name }, place) => (name === '' ? place : this.#inputIndex.get(name)) === index);
     return (
       request.inputs.length <= inputs.length &&
       (request.inputs.length === inputs.length ||
-        inputs.every(({ alias }, index) => this.#defaults[index] !== undefined || sent(alias, index))) &&
+        inputs.every((_, index) => this.#defaults[index] !== undefined || sent(index))) &&
       request.inputs.every((input) => input.name === '' || this.#inputIndex.has(input.name)) &&
       request.outputFilter.every((name, place) => this.#outputPlace(name, place) !== undefined)
     );
@@ -124,7 +129,15 @@ export class Signature {
     return pieces.length === 1 ? body : Buffer.concat(pieces);
   }
 
-  /** The output of that alias; with an empty one that at the place. */
+  /** In the words that the request speaks of its inputs. */
+  #outputNames({ inputs }: TensorPredictRequest): readonly string[] {
+    const usesOthers = ({ name }: InputTensor) =>
+      name !== '' && this.#alias(this.#inputIndex.get(name) as number) !== name;
+    const others = inputs.length > 0 && this.#otherOutputNames;
+    return others && inputs.every(usesOthers) ? others : this.#outputAliases;
+  }
+
+  /** The output of that name; with an empty one that at the place. */
   #outputPlace(name: string, place: number): number | undefined {
     if (name !== '') return this.#outputIndex.get(name);
     return place < this.#outputAliases.length ? place : undefined;
@@ -140,7 +153,7 @@ export class Signature {
       );
     });
     const fetches = [...new Set(wanted)].sort((a, b) => a - b);
-    const outputNames = wanted.map((index) => this.#outputAliases[index] as string);
+    const outputNames = wanted.map((index, place) => filter[place] || (this.#outputAliases[index] as string));
     if (fetches.length < wanted.length)
       throw invalidArgument(`An output is asked for twice: ${outputNames.join(', ')}.`);
     const order = wanted.map((index) => fetches.indexOf(index));
@@ -150,6 +163,14 @@ export class Signature {
   #list(side: 'inputs' | 'outputs'): string {
     return this.info[side].map((tensor) => tensor.alias).join(', ') || 'none';
   }
+}
+
+/** The place of each name. */
+function placesOf(tensors: readonly TensorInfo[]): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const [place, { alias, otherNames = [] }] of tensors.entries())
+    for (const name of [alias, ...otherNames]) places.set(name, place);
+  return places;
 }
 
 function defaultsOf({ inputs, defaults }: SignatureInfo): (DefaultInput | undefined)[] {

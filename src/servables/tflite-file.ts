@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, toServingError } from '../errors.js';
 import { FlatbufferReader, type FlatTable, type FlatVector } from '../formats/flatbuffer-reader.js';
-import type { TfliteGraph, TfliteTensor } from '../native/binding.js';
+import type { TfliteGraph, TfliteSignature, TfliteSignatureTensor, TfliteTensor } from '../native/binding.js';
 import { DataType } from '../tensor/dtype.js';
 
 const SIGNATURE_DEFS = 'signature_defs_metadata';
@@ -14,9 +14,11 @@ const FILE_IDENTIFIER = 'TFL3';
 const OFFSET_BYTES = 4;
 
 /** Slots of the tables' fields. */
-const MODEL = { subgraphs: 2, buffers: 4, metadata: 6 } as const;
+const MODEL = { subgraphs: 2, buffers: 4, metadata: 6, signatures: 7 } as const;
 const SUBGRAPH = { tensors: 0, inputs: 1, outputs: 2 } as const;
 const TENSOR = { shape: 0, type: 1, name: 3 } as const;
+const SIGNATURE = { inputs: 0, outputs: 1, name: 2, subgraph: 4 } as const;
+const TENSOR_MAP = { name: 0, index: 1 } as const;
 const METADATA = { name: 0, buffer: 1 } as const;
 const BUFFER = { data: 0 } as const;
 
@@ -66,6 +68,7 @@ function readGraph(file: Buffer): TfliteGraph {
   return {
     inputs: readTensors(reader, subgraph, SUBGRAPH.inputs),
     outputs: readTensors(reader, subgraph, SUBGRAPH.outputs),
+    signatures: readSignatures(reader, model, subgraph),
     signatureDefs: findMetadata(reader, file, model, SIGNATURE_DEFS),
   };
 }
@@ -84,15 +87,37 @@ function readTensor(reader: FlatbufferReader, tensor: FlatTable): TfliteTensor {
   return { name: textOf(reader, tensor, TENSOR.name), dtype: DATA_TYPES[type] ?? DT_INVALID, shape };
 }
 
+/** Of any other subgraph than the first, whose inputs and outputs these are, tensors are at no place. */
+function readSignatures(reader: FlatbufferReader, model: FlatTable, primary: FlatTable): TfliteSignature[] {
+  const entries = vectorOf(reader, model, MODEL.signatures);
+  return Array.from({ length: entries.count }, (_, i) => {
+    const entry = tableAt(reader, entries, i);
+    const subgraph = numberOf(reader, entry, SIGNATURE.subgraph);
+    const tensors = (slot: number, placesSlot: number): TfliteSignatureTensor[] => {
+      const maps = vectorOf(reader, entry, slot);
+      const places = subgraph === 0 ? numbersOf(reader, vectorOf(reader, primary, placesSlot)) : [];
+      return Array.from({ length: maps.count }, (_, j) => {
+        const map = tableAt(reader, maps, j);
+        const place = places.indexOf(numberOf(reader, map, TENSOR_MAP.index));
+        return { alias: textOf(reader, map, TENSOR_MAP.name), place };
+      });
+    };
+    return {
+      name: textOf(reader, entry, SIGNATURE.name),
+      subgraph,
+      inputs: tensors(SIGNATURE.inputs, SUBGRAPH.inputs),
+      outputs: tensors(SIGNATURE.outputs, SUBGRAPH.outputs),
+    };
+  });
+}
+
 /** The bytes of the metadata entry of that name; none if there is none. */
 function findMetadata(reader: FlatbufferReader, file: Buffer, model: FlatTable, name: string): Uint8Array {
   const entries = vectorOf(reader, model, MODEL.metadata);
   for (let i = 0; i < entries.count; i++) {
     const entry = tableAt(reader, entries, i);
     if (textOf(reader, entry, METADATA.name) !== name) continue;
-    const bufferAt = reader.field(entry, METADATA.buffer);
-    const index = bufferAt === undefined ? 0 : reader.uint32(bufferAt, 'A metadata entry');
-    const buffer = tableAt(reader, vectorOf(reader, model, MODEL.buffers), index);
+    const buffer = tableAt(reader, vectorOf(reader, model, MODEL.buffers), numberOf(reader, entry, METADATA.buffer));
     const { start, count } = vectorOf(reader, buffer, BUFFER.data, 1);
     return file.subarray(start, start + count);
   }
@@ -102,6 +127,11 @@ function findMetadata(reader: FlatbufferReader, file: Buffer, model: FlatTable, 
 function vectorOf(reader: FlatbufferReader, table: FlatTable, slot: number, elementBytes = OFFSET_BYTES): FlatVector {
   const position = reader.field(table, slot);
   return position === undefined ? { start: 0, count: 0 } : reader.vector(position, elementBytes, 'A list');
+}
+
+function numberOf(reader: FlatbufferReader, table: FlatTable, slot: number): number {
+  const position = reader.field(table, slot);
+  return position === undefined ? 0 : reader.uint32(position, 'A number');
 }
 
 function textOf(reader: FlatbufferReader, table: FlatTable, slot: number): string {

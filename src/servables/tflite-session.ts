@@ -1,9 +1,11 @@
 /** Sessions of model.tflite, which --prefer_tflite_model has run in place of the SavedModel in the same folder. */
 import { toServingError } from '../errors.js';
+import { log } from '../log.js';
 import type { LoadedSession } from '../native/binding.js';
 import { openTensorFlowLite } from '../workers/tensorflow.js';
 import { loadSession } from './load-session.js';
 import type { ModelFiles } from './model-files.js';
+import { unservedSignatures } from './tflite-signatures.js';
 
 export interface TfliteOptions {
   /** Interpreters per model: so many runs of it go on at the same time at the most. */
@@ -24,7 +26,10 @@ export async function loadTfliteSession(
   const { interpreters: tfliteInterpreters } = options;
   try {
     const session = { directory, files, tags: [], config: new Uint8Array(), interruptible: false, tfliteInterpreters };
-    return await loadSession(session);
+    const loaded = await loadSession(session);
+    if (loaded.tflite !== undefined)
+      for (const reason of unservedSignatures(loaded.tflite)) log.warn(reason, { directory });
+    return loaded;
   } catch (error) {
     throw toServingError(error);
   }

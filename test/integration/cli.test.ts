@@ -310,7 +310,7 @@ describe('tensorgate inspect', LIMIT, () => {
     assert.match(stdout, /^ +m +DT_FLOAT +\[2,3\] +fixed_m:0$/m);
   });
 
-  it('prints the signatures of a model.tflite, those of its metadata or one of all its tensors', async () => {
+  it('prints the signatures of a model.tflite, those of its metadata or of its own table', async () => {
     const mixed = await run(['inspect', modelPath('lite_mixed')], { env: { LIBTENSORFLOW_DIR: '/nowhere' } });
     assert.equal(mixed.status, 0, mixed.stderr);
     assert.match(mixed.stdout, /^TensorFlow Lite model \(model\.tflite\)$/m);
@@ -318,7 +318,9 @@ describe('tensorgate inspect', LIMIT, () => {
     assert.match(mixed.stdout, /^ +words +DT_STRING +\[-1\]/m);
     const plain = await run(['inspect', join(modelPath('lite_half_plus_two'), '1')]);
     assert.match(plain.stdout, /Signature serving_default \(tensorflow\/serving\/predict\)/);
-    assert.match(plain.stdout, /^ +serving_default_x:0 +DT_FLOAT +\[1\] +serving_default_x:0$/m);
+    assert.match(plain.stdout, /^ +x +DT_FLOAT +\[1\] +serving_default_x:0$/m);
+    const two = await run(['inspect', modelPath('lite_signatures')]);
+    assert.match(two.stdout, /^ +Signature 'shifted' of model\.tflite is not served: it is subgraph 1, .*\.$/m);
     await withTempDir(async (folder) => {
       await cp(join(modelPath('half_plus_two'), '1'), folder, { recursive: true });
       await cp(join(modelPath('lite_columns'), '1'), folder, { recursive: true });

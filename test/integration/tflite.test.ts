@@ -6,11 +6,15 @@ import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Code } from '../../src/errors.js';
 import { findLibtensorflowLite } from '../../src/libtensorflowlite.js';
+import { binding } from '../../src/native/binding.js';
 import type { SavedModel } from '../../src/servables/saved-model.js';
 import type { SavedModelLoader } from '../../src/servables/saved-model-loader.js';
+import { readTfliteFile } from '../../src/servables/tflite-file.js';
+import { loadTfliteSession } from '../../src/servables/tflite-session.js';
 import { DataType } from '../../src/tensor/dtype.js';
 import type { WorkerPool } from '../../src/workers/pool.js';
 import { assertRefused } from '../support/assert-refused.js';
+import { captureLog } from '../support/capture-log.js';
 import { runNode } from '../support/child-program.js';
 import { DoorError, type TensorValue, withDoorClients } from '../support/door-clients.js';
 import {
@@ -234,14 +238,105 @@ describe('A TensorFlow Lite model', LIMIT, () => {
     });
   });
 
-  it('without signature_defs_metadata has one signature, serving_default, of its tensors by their names', async () => {
+  it('tells of its file what is read of it without the library', async () => {
+    for (const name of ['lite_half_plus_two', 'lite_mixed', 'lite_columns', 'lite_signatures']) {
+      const path = join(modelPath(name), '1');
+      const loaded = await loadTfliteSession(path, { interpreters: 1, findLibrary: () => findLibtensorflowLite('') });
+      try {
+        const { signatureDefs, ...rest } = readTfliteFile(path);
+        assert.deepEqual({ ...loaded.tflite, signatureDefs: undefined }, { ...rest, signatureDefs: undefined }, name);
+        assert.ok(loaded.tflite && Buffer.compare(loaded.tflite.signatureDefs, signatureDefs) === 0, name);
+      } finally {
+        await binding.releaseSession(loaded.id);
+      }
+    }
+  });
+
+  it('without signature_defs_metadata has the signatures of its own table', async () => {
     await withLite('lite_half_plus_two', async (model) => {
       assert.equal(model.declared.length, 1);
       const { name, methodName, inputs, outputs } = model.declared[0] ?? assert.fail();
       assert.deepEqual([name, methodName], ['serving_default', 'tensorflow/serving/predict']);
-      assert.deepEqual(inputs, [{ alias: X, tensorName: X, dtype: DataType.FLOAT, shape: [1] }]);
-      assert.deepEqual(outputs, [{ alias: Y, tensorName: Y, dtype: DataType.FLOAT, shape: [1] }]);
+      const declared = { dtype: DataType.FLOAT, shape: [1] };
+      const named = (alias: string, tensorName: string) => {
+        return { alias, tensorName, otherNames: [tensorName.slice(0, -2), tensorName], ...declared };
+      };
+      assert.deepEqual(inputs, [named('x', X)]);
+      assert.deepEqual(outputs, [named('y', Y)]);
     });
+    const log = captureLog();
+    try {
+      await withLite('lite_signatures', async (model) =>
+        assert.deepEqual(
+          model.declared.map(({ name }) => name),
+          ['serving_default'],
+        ),
+      );
+    } finally {
+      log.restore();
+    }
+    assert.match(log.lines().join('\n'), /W Signature 'shifted' of model\.tflite is not served: it is subgraph 1/);
+  });
+
+  it('is asked by aliases or by the names of its tensors, and answers in kind', async () => {
+    await withLite('lite_signatures', async (model) => {
+      const [doubled, total] = [[[2, 4, 6]], [6]];
+      const aliases = { outputs: { doubled, total } };
+      const tensors = { outputs: { PartitionedCall: doubled, 'PartitionedCall:1': total } };
+      const row = [[1, 2, 3]];
+      for (const [inputs, answer] of [
+        [{ row }, aliases],
+        [row, aliases],
+        [{ serving_default_row: row }, tensors],
+        [{ 'serving_default_row:0': row, other: [] }, tensors],
+      ] as const) {
+        assert.deepEqual(await answerJson(model, { inputs }), answer);
+        assert.deepEqual(await answerJson(model, { instances: [{ row: row[0] }] }), {
+          predictions: [{ doubled: doubled[0], total: 6 }],
+        });
+      }
+      const namesOf = async (input: string, ...outputFilter: string[]) => {
+        const tensor = { name: input, dtype: DataType.FLOAT, shape: [1, 3], bytes: floats(1, 2, 3) };
+        const outputs = await model.predict({ ...testRequest([tensor]), outputFilter }, copyOutputs);
+        return outputs.map(({ alias }) => alias);
+      };
+      assert.deepEqual(await namesOf('row'), ['doubled', 'total']);
+      assert.deepEqual(await namesOf(''), ['doubled', 'total']);
+      assert.deepEqual(await namesOf('serving_default_row'), ['PartitionedCall', 'PartitionedCall:1']);
+      assert.deepEqual(await namesOf('row', 'PartitionedCall:0'), ['PartitionedCall:0']);
+      assert.deepEqual(await namesOf('serving_default_row:0', 'total', 'doubled'), ['total', 'doubled']);
+    });
+  });
+
+  it('takes fewer dimensions where the elements are as many, and gives the outputs that it declares', async () => {
+    await withLite('lite_signatures', async (model) => {
+      const answer = { outputs: { doubled: [[2, 4, 6]], total: [6] } };
+      assert.deepEqual(await answerJson(model, { inputs: { row: [1, 2, 3] } }), answer);
+      for (const row of [[1, 2], [1, 2, 3, 4, 5, 6], 1, [[[1, 2, 3]]]]) {
+        await assertRefused(
+          answerJson(model, { inputs: { row } }),
+          Code.INVALID_ARGUMENT,
+          /has rank 2, but was sent with/,
+        );
+        assert.deepEqual(await answerJson(model, { inputs: { row: [[1, 2, 3]] } }), answer);
+      }
+    });
+    await withLite('lite_half_plus_two', async (model) => {
+      assert.deepEqual(await answerJson(model, { inputs: 3 }), { outputs: [3.5] });
+    });
+  });
+
+  it('whose table names another tensor is served without that signature', async () => {
+    await withTempDir((folder) =>
+      withPool(1, async (pool) => {
+        const file = new LiteFile(await readLite('lite_signatures'));
+        for (const tensor of [1, 0xffffffff]) {
+          file.setSignatureOutput(0, tensor);
+          const loader = liteLoader(await writeLite(folder, file.bytes), pool);
+          await withLoaded(loader, async (model) => assert.equal(model.declared.length, 0));
+        }
+      }),
+    );
   });
 
   it('with signature_defs_metadata has those signatures, whose tensor names may carry `:0` or not', async () => {

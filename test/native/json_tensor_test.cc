@@ -325,6 +325,22 @@ void TestDefaults() {
               "lacks the input \"a\"");
 }
 
+void TestOtherNames() {
+  const Inputs inputs = {{"a", TF_INT32, false, {"a_x", "a_x:0"}}, {"b", TF_INT32, false, {"b_x"}}};
+  const auto read = [&](std::string_view body, bool uses_other_names) {
+    const Parsed parsed = ParseFor(inputs, body);
+    CHECK("inputs have other names, and the reply has them where no alias was used",
+          parsed.Is<int32_t>({1}, {1}) && parsed.Is<int32_t>({1}, {2}, 1) &&
+              parsed.request.uses_other_names == uses_other_names,
+          parsed.Text());
+  };
+  read(R"({"inputs": {"a": [1], "b": [2]}})", false);
+  read(R"({"inputs": {"b_x": [2], "a_x:0": [1]}})", true);
+  read(R"({"inputs": {"a_x": [1], "b": [2]}})", false);
+  read(R"({"instances": [{"a_x": 1, "b_x": 2}]})", true);
+  read(R"({"inputs": {"a_x": [1], "a": [5], "b_x": [2], "b_x": [6]}})", false);
+}
+
 void TestNoInputs() {
   for (const char* body : {"", " \n", "{}", R"({"inputs": {}})", R"({"signature_name": "serving_default", "z": 1})"}) {
     const Parsed none = ParseFor({}, body);
@@ -619,6 +635,7 @@ int main() {
   TestStrings();
   TestNamedInputs();
   TestDefaults();
+  TestOtherNames();
   TestNoInputs();
   TestBody();
   TestRowReplies();

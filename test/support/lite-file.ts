@@ -13,6 +13,15 @@ export class LiteFile {
     this.bytes.writeInt32LE(tensor, places + 4 + 4 * place);
   }
 
+  /** Has the table of signatures say that the output at this place of the first one is the tensor of that number. */
+  setSignatureOutput(place: number, tensor: number): void {
+    const [signature] = this.#tables(this.#child(this.#follow(0), 7));
+    const map = this.#tables(this.#child(signature as number, 1))[place] as number;
+    const at = this.#field(map, 1);
+    if (at === map) throw new Error('The file leaves out the number, which is 0.');
+    this.bytes.writeUInt32LE(tensor, at);
+  }
+
   /** Gives the first tensor of that type values that stand in the file, whatever they are. */
   giveValues(type: number): void {
     const tensor = this.#tables(this.#child(this.#graph(), 0)).find(

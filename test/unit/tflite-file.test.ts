@@ -20,6 +20,26 @@ describe('The file of a TensorFlow Lite model', () => {
     assert.equal(signatureDefs.byteLength, 0);
   });
 
+  it('tells its table of signatures, by places of its inputs and outputs', () => {
+    assert.deepEqual(readTfliteFile(folderOf('lite_signatures')).signatures, [
+      {
+        name: 'serving_default',
+        subgraph: 0,
+        inputs: [{ alias: 'row', place: 0 }],
+        outputs: [
+          { alias: 'doubled', place: 1 },
+          { alias: 'total', place: 0 },
+        ],
+      },
+      {
+        name: 'shifted',
+        subgraph: 1,
+        inputs: [{ alias: 'row', place: -1 }],
+        outputs: [{ alias: 'next', place: -1 }],
+      },
+    ]);
+  });
+
   it('tells each dtype as the signatures in its metadata do', () => {
     const graph = readTfliteFile(folderOf('lite_columns'));
     const byName = new Map([...graph.inputs, ...graph.outputs].map(({ name, dtype }) => [name, dtype]));
