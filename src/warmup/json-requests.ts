@@ -14,6 +14,7 @@ import { formatShape } from '../tensor/shape.js';
 import { isBase64Object, type JsonTensor, readTensor, stackTensors, toTensorProto } from './json-tensor.js';
 import { exampleRequest, type MethodRequest, predictRequest } from './request-messages.js';
 
+const ONE_OF = 'It must have exactly one of "instances", "inputs" and "examples".';
 const OPEN_LIST = '['.charCodeAt(0);
 
 /**
@@ -111,11 +112,14 @@ function readInputs(
 ): Map<string, Init<TensorProto>> {
   const rows = members.get('instances');
   const columns = members.get('inputs');
-  if ((rows === undefined) === (columns === undefined)) {
-    throw invalidArgument('It must have exactly one of "instances", "inputs" and "examples".');
-  }
-  reader.pos = (rows ?? columns) as number;
-  const tensors = rows === undefined ? readColumns(reader, signature) : readRows(reader, signature);
+  if (rows !== undefined && columns !== undefined) throw invalidArgument(ONE_OF);
+  reader.pos = rows ?? columns ?? reader.pos;
+  const tensors =
+    rows !== undefined
+      ? readRows(reader, signature)
+      : columns !== undefined
+        ? readColumns(reader, signature)
+        : withoutInputs(signature);
   const inputs = new Map<string, Init<TensorProto>>();
   for (const info of signature.inputs) {
     const tensor = tensors.get(info.alias);
@@ -136,6 +140,12 @@ function checkShape(tensor: JsonTensor, { alias, shape }: TensorInfo): JsonTenso
   );
 }
 
+/** For a document that has none: as over REST, of a signature that needs none. */
+function withoutInputs({ inputs, defaults }: SignatureInfo): Map<string, JsonTensor> {
+  if (inputs.every(({ alias }) => defaults?.has(alias))) return new Map();
+  throw invalidArgument(ONE_OF);
+}
+
 function readColumns(reader: JsonReader, signature: SignatureInfo): Map<string, JsonTensor> {
   if (!hasNames(reader, signature)) return new Map([[onlyInput(signature).alias, readTensor(reader)]]);
   return readNamed(reader, signature);
@@ -148,7 +158,7 @@ function readRows(reader: JsonReader, signature: SignatureInfo): Map<string, Jso
   let count = 0;
   for (let more = true; more; more = reader.nextItem()) {
     const row = hasNames(reader, signature)
-      ? readNamed(reader, signature)
+      ? readNamed(reader, signature, true)
       : new Map([[onlyInput(signature).alias, readTensor(reader)]]);
     for (const [alias, tensor] of row) {
       const known = rows.get(alias);
@@ -157,6 +167,8 @@ function readRows(reader: JsonReader, signature: SignatureInfo): Map<string, Jso
     }
     count += 1;
   }
+  if (rows.size === 0)
+    throw invalidArgument('"instances" holds no input: leave it out, or write "inputs" in its place.');
   const stacked = new Map<string, JsonTensor>();
   for (const [alias, tensors] of rows) {
     if (tensors.length < count) throw invalidArgument(`Some of the rows have no input '${alias}'.`);
@@ -174,12 +186,14 @@ function hasNames(reader: JsonReader, { inputs }: SignatureInfo): boolean {
   return inputs.length !== 1 || inputs[0]?.dtype !== DataType.STRING || !isBase64Object(reader);
 }
 
-/** Inputs that the signature does not have are passed over. */
-function readNamed(reader: JsonReader, { inputs }: SignatureInfo): Map<string, JsonTensor> {
+/** Inputs that the signature does not have are passed over in column form and refused in rows, as over REST. */
+function readNamed(reader: JsonReader, { inputs }: SignatureInfo, isRow = false): Map<string, JsonTensor> {
   const tensors = new Map<string, JsonTensor>();
   for (let more = reader.openObject(); more; more = reader.nextMember()) {
     const name = reader.key().toString();
-    if (inputs.some(({ alias }) => alias === name) && !tensors.has(name)) tensors.set(name, readTensor(reader));
+    const isKnown = inputs.some(({ alias }) => alias === name);
+    if (isRow && !isKnown) throw invalidArgument(`A row has the name '${name}', which the signature has no input of.`);
+    if (isKnown && !tensors.has(name)) tensors.set(name, readTensor(reader));
     else withoutPauses(reader.skip());
   }
   return tensors;

@@ -135,9 +135,12 @@ const INTEGER = /^-?\d+$/;
 function numbers(make: (values: number[]) => { readonly buffer: ArrayBuffer }): Convert {
   return (values, refuse) =>
     make(
-      values.map((value) =>
-        typeof value === 'string' ? Number(value.replace(/Inf$/, 'Infinity')) : refuse(value, 'a number'),
-      ),
+      values.map((value) => {
+        if (typeof value !== 'string') return refuse(value, 'a number');
+        const number = Number(value.replace(/Inf$/, 'Infinity'));
+        const isBeyond = Math.abs(number) === Number.POSITIVE_INFINITY && /\d/.test(value);
+        return isBeyond ? refuse(value, 'numbers within a double') : number;
+      }),
     );
 }
 

@@ -4,7 +4,16 @@ import { describe, it } from 'node:test';
 import { withInProcessServer } from '../support/in-process-server.js';
 
 const LIMIT = { timeout: 120_000 };
-const MODELS = ['half_plus_two', 'multi_io', 'strings', 'examples', 'echo_double', 'echo_int64', 'echo_uint8'];
+const MODELS = [
+  'no_inputs',
+  'half_plus_two',
+  'multi_io',
+  'strings',
+  'examples',
+  'echo_double',
+  'echo_int64',
+  'echo_uint8',
+];
 
 type Ask = (path: string, body?: string) => Promise<{ status: number; type: string | null; text: string }>;
 
@@ -141,6 +150,30 @@ const ANSWERS: readonly [line: string, path: string, body: string | undefined, a
     'examples:regress',
     '{"signature_name": "regress", "examples": [{"x": 1.0}, {"x": -2.5}], "examples": []}',
     '{\n    "results": [2.5, 0.75]\n}',
+  ],
+  [
+    'of equal features the last counts, in the context, too, and an example’s before the context’s',
+    'examples:classify',
+    '{"context": {"n": 5, "n": 7, "x": 9.0}, "examples": [{"x": 1.0, "x": 3.0}]}',
+    '{\n    "results": [[["", 3.0], ["n", 7.0], ["sum", 10.0]]\n    ]\n}',
+  ],
+  [
+    'predict without inputs, of a signature that needs none: in columnar form',
+    'no_inputs:predict',
+    '{"signature_name": "info"}',
+    `{
+    "outputs": {
+        "sizes": [
+            3,
+            4
+        ],
+        "vocabulary": [
+            "a",
+            "b",
+            "c"
+        ]
+    }
+}`,
   ],
   [
     'a feature’s kind: a number with point or exponent is a float, another number or a boolean int64',

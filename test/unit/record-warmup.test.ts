@@ -134,6 +134,13 @@ describe('tensorgate record-warmup --from_json', () => {
     );
   });
 
+  it('takes no inputs of a signature that needs none', async () => {
+    await recording('no_inputs', '{"signature_name": "info"} {} {"inputs": {"scale": 3}}', async (basePath) => {
+      const inputs = (await readBack(basePath)).map((record) => Object.keys(inputsOf(record)?.inputs ?? {}));
+      assert.deepEqual(inputs, [[], [], ['scale']]);
+    });
+  });
+
   it('leaves out inputs with a default', async () => {
     await recording('multi_io', '{"signature_name": "defaults", "inputs": {"x": [1]}}', async (basePath) => {
       assert.deepEqual(Object.keys((await readBack(basePath)).map(inputsOf)[0]?.inputs ?? {}), ['x']);
@@ -203,6 +210,9 @@ describe('tensorgate record-warmup --from_json', () => {
       '{"instances": [{"b64": "!!!"}]}',
       /{"b64": "!!!"} is not base64: '!' stands at its place 0/,
     );
+    await assertRefused('half_plus_two', '{"instances": [{"x": 1, "y": 2}]}', /A row has the name 'y', which/);
+    await assertRefused('no_inputs', '{"instances": [{}]}', /"instances" holds no input/);
+    await assertRefused('echo_double', '{"inputs": [1e309]}', /the value 1e309, but it takes numbers within a double/);
     await assertRefused('echo_int8', '{"inputs": [1.0]}', /the value 1\.0, but it takes integers/);
     await assertRefused('echo_half', '{"inputs": [1]}', /DT_HALF, which has no form in JSON/);
     await assertRefused('half_plus_two', ' \n', /There is no request/);

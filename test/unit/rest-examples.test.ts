@@ -110,6 +110,15 @@ describe('A feature', () => {
     refused('[{"a": "AA=="}]', 'Object');
   });
 
+  it('that no double holds is refused', () => {
+    for (const text of ['1e309', '-1e309', '9'.repeat(400)])
+      assertRefused(
+        `{"examples": [{"x": ${text}}]}`,
+        /^Feature: x has the number -?(1e309|9{40}), which no double holds\.$/,
+      );
+    assert.deepEqual(feature('[1e39, -Inf, Infinity]'), [Infinity, -Infinity, Infinity]);
+  });
+
   it('that is no base64 is refused', () => {
     assertRefused(
       '{"examples": [{"x": {"b64": "A"}}]}',
@@ -136,11 +145,16 @@ describe('The body of :classify and :regress', () => {
   });
 
   it('counts the first of equal keys', () => {
-    const body = decode(
-      '{"signature_name": "first", "signature_name": 2, "examples": [{"a": 1, "a": [null]}], "examples": 3}',
-    );
+    const body = decode('{"signature_name": "first", "signature_name": 2, "examples": [{"a": 1}], "examples": 3}');
     assert.equal(body.signatureName, 'first');
     assert.deepEqual(examplesOf(body), [{ a: [1n] }]);
+  });
+
+  it('counts the last of equal features, though all must be good', () => {
+    const body = decode('{"context": {"c": 1, "c": "x"}, "examples": [{"a": 1, "b": 2, "a": [0.5, 2.5]}]}');
+    assert.deepEqual(examplesOf(body), [{ a: [0.5, 2.5], b: [2n] }]);
+    assert.deepEqual(featuresAt(body, ...(body.input.context as [number, number])), { c: ['x'] });
+    assertRefused('{"examples": [{"a": null, "a": 1}]}', 'Feature: a has element with unexpected JSON type: Null');
   });
 
   it('is refused in the words of TF Serving where it is not so', () => {

@@ -24,6 +24,7 @@ interface Members {
 
 /** Longest piece of the body in a message: TensorFlow Serving prints it whole. */
 const SHOWN_BYTES = 200;
+const SHOWN_DIGITS = 40;
 
 /** Steps through the body and returns what it holds. Throws INVALID_ARGUMENT. */
 export function* decodeExampleBody(body: Uint8Array): Generator<void, ExampleBody, void> {
@@ -94,19 +95,18 @@ function* readExamples(reader: JsonReader, writer: ExampleWriter): Generator<voi
   return ranges;
 }
 
-/** Of members of the same name the first one counts. Returns the example's [start, end) in the writer's body. */
+/**
+ * Of features of the same name the last one counts, as in TensorFlow Serving: all are written, and that is how protobuf reads
+ * a map. Returns the example's [start, end) in the writer's body.
+ */
 function* readExample(reader: JsonReader, writer: ExampleWriter): Generator<void, [number, number], void> {
   if (reader.kind() !== 'Object') throw invalidArgument(`Example must be JSON object but got JSON ${reader.kind()}`);
-  const seen = new Set<string>();
   let more = reader.openObject();
   while (more) {
     const key = reader.key();
-    const name = key.toString('latin1');
-    if (seen.has(name)) yield* reader.skip();
-    else if (reader.kind() === 'Array') yield* readList(reader, writer, key);
+    if (reader.kind() === 'Array') yield* readList(reader, writer, key);
     else readValue(reader, writer, key);
-    if (!seen.has(name)) writer.endFeature(key);
-    seen.add(name);
+    writer.endFeature(key);
     more = reader.nextMember();
   }
   return writer.endExample();
@@ -151,7 +151,12 @@ function readNumber(reader: JsonReader, writer: ExampleWriter, feature: Buffer):
   const integer = isInteger ? BigInt(text) : undefined;
   if (integer === undefined || integer < INT64_MIN || integer > UINT64_MAX) {
     checkKind(writer, FeatureKind.FLOAT, feature);
-    writer.addFloat(Number(text.replace(/Inf$/, 'Infinity')));
+    const value = Number(text.replace(/Inf$/, 'Infinity'));
+    if (Math.abs(value) === Number.POSITIVE_INFINITY && /\d/.test(text))
+      throw invalidArgument(
+        `Feature: ${feature} has the number ${text.slice(0, SHOWN_DIGITS)}, which no double holds.`,
+      );
+    writer.addFloat(value);
     return;
   }
   checkKind(writer, FeatureKind.INT64, feature);
