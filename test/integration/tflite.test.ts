@@ -241,7 +241,8 @@ describe('A TensorFlow Lite model', LIMIT, () => {
   it('tells of its file what is read of it without the library', async () => {
     for (const name of ['lite_half_plus_two', 'lite_mixed', 'lite_columns', 'lite_signatures']) {
       const path = join(modelPath(name), '1');
-      const loaded = await loadTfliteSession(path, { interpreters: 1, findLibrary: () => findLibtensorflowLite('') });
+      const options = { interpreters: 1, findLibrary: () => findLibtensorflowLite('') };
+      const loaded = await loadTfliteSession({ directory: path, stamp: '' }, options);
       try {
         const { signatureDefs, ...rest } = readTfliteFile(path);
         assert.deepEqual({ ...loaded.tflite, signatureDefs: undefined }, { ...rest, signatureDefs: undefined }, name);
