@@ -64,6 +64,8 @@ Napi::Value QueueStats(const Napi::CallbackInfo& info) {
   result["batches"] = static_cast<double>(stats.batches);
   result["quick"] = static_cast<double>(stats.quick);
   result["refused"] = static_cast<double>(stats.refused);
+  result["dropped"] = static_cast<double>(stats.dropped);
+  result["late"] = static_cast<double>(stats.runs.late);
   result["rows"] = static_cast<double>(stats.runs.rows);
   auto runs = Napi::Array::New(info.Env(), RunLog::kSizes);
   for (uint32_t i = 0; i < RunLog::kSizes; i++) runs[i] = static_cast<double>(stats.runs.runs_by_rows[i]);

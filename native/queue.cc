@@ -47,15 +47,23 @@ bool IsLate(const Request& request) {
   return request.deadline != Clock::time_point::max() && request.deadline <= Clock::now();
 }
 
-// Notes how long each has waited, and refuses those whose deadline has passed meanwhile.
-void RefuseLate(std::vector<std::unique_ptr<Request>>* taken) {
-  const auto now = Clock::now();
-  for (auto& request : *taken) {
-    request->queue_micros = std::chrono::duration_cast<microseconds>(now - request->submitted).count();
-    if (now < request->deadline) continue;
-    Refuse(std::move(request), {code::kDeadlineExceeded, "The deadline passed while the request waited for a worker."});
-  }
-  std::erase(*taken, nullptr);
+void NoteWait(Request* request, Clock::time_point now) {
+  request->queue_micros = std::chrono::duration_cast<microseconds>(now - request->submitted).count();
+}
+
+// It has waited, and cannot be answered in time.
+void RefuseLate(std::unique_ptr<Request> request, Clock::time_point now) {
+  NoteWait(request.get(), now);
+  if (request->deadline <= now)
+    return Refuse(std::move(request),
+                  {code::kDeadlineExceeded, "The deadline passed while the request waited for a worker."});
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(request->deadline - now).count();
+  request->retry_after = kShortestRetry;
+  std::string text = "Model '" + request->access->lane->model + "' has so much to do that it cannot answer in the " +
+                     std::to_string(left) +
+                     " ms that are left of the request's time. Try again later, or allow it "
+                     "more time.";
+  Refuse(std::move(request), {code::kResourceExhausted, std::move(text)});
 }
 
 Status Closed() { return {code::kUnavailable, "The server is stopping. Send the request again to another one."}; }
@@ -83,10 +91,11 @@ bool IsWorkForTheLoop(const Lane& lane) {
   if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
   if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros * QuickRuns::slower())
     return false;
-  for (const RequestList& list : lane.ready())
-    for (const Request* request = list.front(); request; request = request->next)
-      if (!IsQuick(*request) || IsLate(*request)) return false;  // a late one is left to a worker to refuse
-  return true;
+  bool all = true;
+  lane.ForEachReady(0, [&](const Request* request) {
+    return all = IsQuick(*request) && !IsLate(*request);  // a late one is left to a worker to refuse
+  });
+  return all;
 }
 
 // Whether so much waits that a worker had better begin while the turn of the loop goes on, and brings more: a batch of
@@ -95,6 +104,41 @@ bool IsEnoughToBegin(const Lane& lane) {
   if (lane.waiting() < kEnoughToBegin || !lane.First() || !IsOpen(lane)) return false;
   return ExpectedMicros(*lane.First()) * uint64_t{lane.waiting()} > kWorthWakingMicros;
 }
+
+// What a run of it alone takes at the least, and its answer to be on its way; 0 as long as too little is known.
+int64_t ExpectedRunMicros(const Request& request) {
+  if (request.access->lane->runs < kRunsToForecast) return 0;
+  const RunTimes* times = request.access->run_times.Find(request.signature.get());
+  return times ? times->Expect(request.work_size) + request.port->delivery_micros() : 0;
+}
+
+// Has requests join a run only as long as all of them can be answered in time: it takes longer with each.
+class JoinedTime {
+ public:
+  JoinedTime(const Request& first, Clock::time_point now)
+      : times_(first.access->run_times.Find(first.signature.get())),
+        now_(now),
+        delivery_(first.port->delivery_micros()) {
+    Add(first);
+  }
+
+  bool Allows(const Request& request) const {
+    const auto deadline = std::min(deadline_, request.deadline);
+    if (deadline == Clock::time_point::max() || !times_ || now_ == Clock::time_point::min()) return true;
+    return now_ + microseconds(times_->ExpectJoined(work_ + request.work_size, now_) + delivery_) <= deadline;
+  }
+  void Add(const Request& request) {
+    deadline_ = std::min(deadline_, request.deadline);
+    work_ += request.work_size;
+  }
+
+ private:
+  const RunTimes* times_;
+  Clock::time_point now_;
+  int64_t delivery_;
+  Clock::time_point deadline_ = Clock::time_point::max();  // the first one of all
+  size_t work_ = 0;
+};
 
 // Whether the two, of one lane, may share a run, as far as can be told.
 bool MayJoin(const Request& first, const Request& other) {
@@ -114,6 +158,7 @@ struct DeviceQueue::Obstacle {
   Kind kind = Kind::kNone;
   int64_t count = 0;
   int64_t wait_micros = 0;
+  int64_t run_micros = 0;
 
   Status Describe(const Request& request) const;
 };
@@ -132,10 +177,10 @@ Status DeviceQueue::Obstacle::Describe(const Request& request) const {
                   " requests waiting, the most that --max_queued_requests_per_model allows. Try again later, or start "
                   "the server with a larger limit."};
     case Kind::kDeadline:
-      return {code::kResourceExhausted, model + "has so many requests waiting that this one would wait for about " +
-                                            wait +
-                                            ", until its deadline has passed. Try again later, or allow it more "
-                                            "time."};
+      return {code::kResourceExhausted,
+              model + "cannot answer before the request's deadline: this one would wait for about " + wait +
+                  ", and its run is expected to take " + std::to_string(run_micros / 1000) +
+                  " ms. Try again later, or allow it more time."};
     case Kind::kLongestWait:
       return {code::kResourceExhausted,
               model + "has so many requests waiting that this one would wait for about " + wait +
@@ -164,7 +209,7 @@ std::shared_ptr<LaneAccess> DeviceQueue::OpenLane(const std::string& model, cons
     if (!policy.pool) pools_[pool_name] = policy.pool = std::make_shared<BatchPool>();
     policy.pool->threads = pool_threads;
   }
-  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy), {}});
+  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy)});
 }
 
 // That of the requests before it, if the lane had all workers to itself: a request that is refused for it would not
@@ -176,34 +221,69 @@ int64_t DeviceQueue::ExpectedWaitMicros(const Lane& lane, size_t before) const {
   return static_cast<int64_t>(uint64_t{lane.request_micros} * before / workers);
 }
 
-DeviceQueue::Obstacle DeviceQueue::FindObstacle(const Request& request) const {
+int64_t DeviceQueue::FreeInMicros(const Lane& lane, Clock::time_point now) const {
+  const bool is_full = lane.limits.most_running > 0 && lane.running >= lane.limits.most_running;
+  if (!is_full && (idle_workers_ > 0 || busy_.size() < workers_)) return 0;
+  auto first = Clock::time_point::max();
+  for (const Seat* seat : busy_)
+    if (!is_full || seat->access->lane.get() == &lane) first = std::min(first, seat->expected_end);
+  return first <= now || first == Clock::time_point::max()
+             ? 0
+             : std::chrono::duration_cast<microseconds>(first - now).count();
+}
+
+bool DeviceQueue::IsInTime(const Request& request, Clock::time_point now, int64_t wait_micros) const {
+  if (request.deadline == Clock::time_point::max()) return true;
+  return now + microseconds(wait_micros + ExpectedRunMicros(request)) <= request.deadline;
+}
+
+DeviceQueue::Obstacle DeviceQueue::FindObstacle(Request* request) {
   using Kind = Obstacle::Kind;
-  const LaneAccess& access = *request.access;
+  const LaneAccess& access = *request->access;
   const Lane& lane = *access.lane;
   const LaneLimits& limits = lane.limits;
   if (closed_) return {Kind::kClosed};
-  if (lane.waiting() == 0) return {};
-  const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(request.priority));
+  const bool is_urgent = request->urgency != kNotUrgent;
+  if (lane.waiting() == 0 && !is_urgent) return {};
+  const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(*request));
   if (limits.most_waiting > 0 && lane.waiting() >= limits.most_waiting)
     return {Kind::kWaiting, static_cast<int64_t>(lane.waiting()), wait};
   if (limits.longest_wait.count() > 0 && wait > limits.longest_wait.count()) return {Kind::kLongestWait, 0, wait};
-  const auto left = request.deadline - request.submitted;  // none if it has passed: it is then dropped as all such
-  if (left.count() > 0 && left <= microseconds(wait)) return {Kind::kDeadline, 0, wait};
-  if (!CountsRows(request)) return {};
+  if (is_urgent && IsHopeless(request, wait)) return {Kind::kDeadline, 0, wait, ExpectedRunMicros(*request)};
+  if (!CountsRows(*request)) return {};
   const BatchPolicy& policy = access.policy;
-  const int64_t rows = access.waiting_rows.Of(request.signature.get());
-  if (rows > 0 && BatchesOf(rows + request.rows, policy) > policy.max_waiting_batches)
+  const int64_t rows = access.waiting_rows.Of(request->signature.get());
+  if (rows > 0 && BatchesOf(rows + request->rows, policy) > policy.max_waiting_batches)
     return {Kind::kBatches, BatchesOf(rows, policy), wait};
   return {};
 }
 
+bool DeviceQueue::IsHopeless(Request* request, int64_t wait_micros) {
+  const auto now = request->submitted;
+  if (request->deadline <= now) return false;  // it is dropped as all such are
+  const Lane& lane = *request->access->lane;
+  const int64_t wait = wait_micros + FreeInMicros(lane, now);
+  if (IsInTime(*request, now, wait)) {
+    // Where some of its line wait already, the least patient of the line must be able to join them.
+    const microseconds least = LeastAllowed(request->urgency);
+    return least.count() > 0 && lane.WaitingBeside(*request) >= std::max<size_t>(workers_, 1) &&
+           wait + ExpectedRunMicros(*request) > least.count();
+  }
+  if (IsInTime(*request, now, 0)) return true;
+  RunTimes* times = request->access->run_times.Find(request->signature.get());
+  request->is_probe = times && times->MayProbe(request->work_size, now);
+  return !request->is_probe;
+}
+
 Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
   request->submitted = Clock::now();
+  if (request->deadline != Clock::time_point::max())
+    request->urgency = UrgencyOf(std::chrono::duration_cast<microseconds>(request->deadline - request->submitted));
   Obstacle obstacle;
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    obstacle = FindObstacle(*request);
+    obstacle = FindObstacle(request.get());
     if (obstacle.kind == Obstacle::Kind::kNone) {
       const Lane& lane = *request->access->lane;
       Enqueue(std::move(request));
@@ -270,7 +350,8 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
     std::lock_guard<std::mutex> lock(mutex_);
     const bool nobody_comes = workers_ > 0 && idle_workers_ + long_runs_ == workers_;
     if (nobody_comes && active_.size() == 1 && IsWorkForTheLoop(*active_.front())) {
-      quick = TakeTogether(active_.front());
+      Requests dropped;  // none: they are quick, and not late
+      quick = TakeTogether(active_.front(), Clock::time_point::min(), &dropped);
       quick_ += quick.size();
     }
     wake = !std::exchange(woken_in_turn_, false) && idle_workers_ > 0 && HasWork();
@@ -281,6 +362,7 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
 
 void DeviceQueue::Enter() {
   std::lock_guard<std::mutex> lock(mutex_);
+  busy_.reserve(workers_ + 1);
   workers_++;
 }
 
@@ -288,7 +370,7 @@ void DeviceQueue::Leave(Seat* seat) {
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    Settle(seat);
+    Settle(seat, Clock::now());
     workers_--;
     // What this worker has made room for may be for another to take.
     wake = idle_workers_ > 0 && HasWork();
@@ -340,34 +422,38 @@ size_t DeviceQueue::BatchLimit(const Lane& lane, const Request& first) const {
   return std::min(kMostTogether, lane.waiting() / (idle_workers_ + 1) + 1);
 }
 
-std::vector<std::unique_ptr<Request>> DeviceQueue::TakeTogether(Lane* lane) {
+DeviceQueue::Requests DeviceQueue::TakeTogether(Lane* lane, Clock::time_point now, Requests* dropped) {
+  while (lane->First() && !lane->First()->is_probe && !IsInTime(*lane->First(), now, 0))
+    dropped->push_back(Remove(lane->First()));
+  if (!dropped->empty()) return {};
   Request& first = *lane->First();
   const Request* pattern = &first;  // of known signature, as soon as there is one
   const size_t limit = BatchLimit(*lane, first);
   const BatchPolicy& policy = first.access->policy;
+  JoinedTime time(first, now);
+  const size_t urgency = first.urgency;
   lane->NoteTurn(first);
-  std::vector<std::unique_ptr<Request>> taken;
+  Requests taken;
   taken.push_back(Remove(&first));
-  int64_t rows = first.rows;
+  int64_t rows = taken[0]->rows;
   size_t looks = 0;
-  for (const RequestList& list : lane->ready()) {
-    Request* next = nullptr;
-    for (Request* request = list.front(); request; request = next) {
-      if (taken.size() >= limit || rows >= policy.max_run_rows || looks > kMostLooks) return taken;
-      next = request->next;
-      if (!MayJoin(*pattern, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows)) {
-        looks++;
-        continue;
-      }
-      if (!pattern->signature) pattern = request;
-      rows += request->rows;
-      taken.push_back(Remove(request));
+  lane->ForEachReady(urgency, [&](Request* request) {
+    if (taken.size() >= limit || rows >= policy.max_run_rows || looks > kMostLooks) return false;
+    if (!MayJoin(*pattern, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows) ||
+        !time.Allows(*request)) {
+      looks++;
+      return true;
     }
-  }
+    if (!pattern->signature) pattern = request;
+    rows += request->rows;
+    time.Add(*request);
+    taken.push_back(Remove(request));
+    return true;
+  });
   return taken;
 }
 
-void DeviceQueue::Occupy(Seat* seat, const std::vector<std::unique_ptr<Request>>& taken) {
+void DeviceQueue::Occupy(Seat* seat, const Requests& taken, Clock::time_point now) {
   constexpr uint32_t kFirstGuessMicros = 1000;
   LaneAccess& access = *taken[0]->access;
   Lane& lane = *access.lane;
@@ -382,10 +468,17 @@ void DeviceQueue::Occupy(Seat* seat, const std::vector<std::unique_ptr<Request>>
   if (access.policy.pool) access.policy.pool->running++;
   taken_ += taken.size();
   batches_++;
+  seat->signature = taken[0]->signature.get();
+  seat->work = 0;
+  for (const auto& request : taken) seat->work += request->work_size;
+  seat->expected_end = now + microseconds(seat->charged_micros);
+  busy_.push_back(seat);
 }
 
-void DeviceQueue::Settle(Seat* seat) {
+void DeviceQueue::Settle(Seat* seat, Clock::time_point now) {
   if (!seat->access) return;
+  *std::find(busy_.begin(), busy_.end(), seat) = busy_.back();
+  busy_.pop_back();
   LaneAccess& access = *seat->access;
   Lane& lane = *access.lane;
   lane.used_micros += seat->log.micros - seat->charged_micros;
@@ -393,26 +486,34 @@ void DeviceQueue::Settle(Seat* seat) {
   if (seat->is_long) long_runs_--;
   if (access.policy.pool) access.policy.pool->running--;
   if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
+  if (seat->log.good > 0) access.run_times.Note(seat->signature, seat->work, seat->log.run_micros, now);
   runs_.Add(seat->log);
   *seat = Seat{};
 }
 
 std::vector<std::unique_ptr<Request>> DeviceQueue::Take(std::chrono::milliseconds idle, Seat* seat) {
-  const auto give_up = Clock::now() + idle;
-  std::vector<std::unique_ptr<Request>> taken;
+  auto now = Clock::now();
+  const auto give_up = now + idle;
+  Requests taken;
   while (taken.empty()) {
     bool wake = false;
+    Requests dropped;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      Settle(seat);
+      Settle(seat, now);
       Lane* lane = WaitForLane(&lock, give_up);
       if (!lane) break;
-      taken = TakeTogether(lane);
-      Occupy(seat, taken);
-      wake = WorthAnother(*taken[0]);
+      now = Clock::now();
+      taken = TakeTogether(lane, now, &dropped);
+      dropped_ += dropped.size();
+      if (!taken.empty()) {
+        Occupy(seat, taken, now);
+        wake = WorthAnother(*taken[0]);
+      }
     }
     if (wake) not_empty_.notify_one();
-    RefuseLate(&taken);
+    for (const auto& request : taken) NoteWait(request.get(), now);
+    for (auto& request : dropped) RefuseLate(std::move(request), now);
   }
   return taken;
 }
@@ -424,6 +525,7 @@ bool DeviceQueue::Cancel(const CompletionPort* port, uint32_t id) {
     Request* waiting = by_id_.Find(port, id);
     if (!waiting) return false;
     request = Remove(waiting);
+    if (IsLate(*request)) dropped_++;  // the event loop has seen it first
   }
   Refuse(std::move(request), {code::kCancelled, "The request was cancelled while it waited for a worker."});
   return true;
@@ -447,7 +549,7 @@ bool DeviceQueue::closed() {
 
 DeviceQueue::Stats DeviceQueue::stats() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {waiting_, taken_, batches_, quick_, refused_, runs_};
+  return {waiting_, taken_, batches_, quick_, refused_, dropped_, runs_};
 }
 
 }  // namespace tensorgate

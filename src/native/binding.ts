@@ -180,6 +180,10 @@ export interface QueueStats {
   readonly quick: number;
   /** Requests that were not taken in. */
   readonly refused: number;
+  /** Requests that were taken in and not run, since they could not be answered in time any more. */
+  readonly dropped: number;
+  /** Requests that a worker has run and that were answered after their deadline, so in vain. */
+  readonly late: number;
   /** Rows that workers have run, those that filled runs up included … */
   readonly rows: number;
   /** … and in how many runs: of up to 1, 2, 4 … 1024 rows, and of more. */

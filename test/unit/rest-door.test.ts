@@ -111,6 +111,24 @@ describe('POST …:predict', () => {
     assert.ok(deadline >= before + 5000 && deadline <= Date.now() + 5000);
   });
 
+  it('gives a request the deadline that its headers say, within the limit', async () => {
+    const { api, calls } = fakeApi();
+    const before = Date.now();
+    const use = async (_port: number, url: string) => {
+      for (const headers of [{ 'x-request-timeout-ms': '3000' }, { 'grpc-timeout': '4S' }, { 'grpc-timeout': '1H' }])
+        await post(`${url}/v1/models/m:predict`, 'x', headers as Record<string, string>);
+      const bad = await post(`${url}/v1/models/m:predict`, 'x', { 'x-request-timeout-ms': 'soon' });
+      await assertError(bad, 400, /^The header x-request-timeout-ms cannot be "soon"/);
+    };
+    await withRest(api, use, { timeoutMillis: 60_000 });
+    const late = Date.now() - before;
+    [3000, 4000, 60_000].forEach((millis, i) => {
+      const deadline = calls[i]?.request.deadlineMillis ?? 0;
+      assert.ok(deadline >= before + millis && deadline <= before + millis + late, `${deadline - before}`);
+    });
+    assert.equal(calls.length, 3);
+  });
+
   it('keeps concurrent replies apart although they share their buffer', async () => {
     const { api } = fakeApi();
     await withRest(api, async (_port, url) => {
@@ -364,7 +382,8 @@ describe('--rest_api_enable_cors_support', () => {
         replies.map(({ status }) => status),
         [200, 400, 200, 400, 404, 200],
       );
-      for (const reply of replies) assert.deepEqual(corsOf(reply), ['*', 'POST, GET', 'Content-Type']);
+      for (const reply of replies)
+        assert.deepEqual(corsOf(reply), ['*', 'POST, GET', 'Content-Type, x-priority, x-request-timeout-ms']);
     };
     await withRest(fakeApi().api, use, { cors: true });
   });
