@@ -78,6 +78,7 @@ class Lane {
   const std::string model;
   LaneLimits limits;
   size_t running = 0;           // runs that workers are at
+  size_t held = 0;              // of these, whose workers have been replaced
   int64_t used_micros = 0;      // of the workers' time; a lane that was empty starts with no less than the others have
   uint32_t request_micros = 0;  // what a request takes of it: a moving average …
   uint32_t runs = 0;            // … over so many runs
@@ -195,6 +196,11 @@ struct LaneAccess {
   // Of this servable's requests; guarded by the queue's lock.
   WaitingRows waiting_rows = {};
   RunTimesBySignature run_times = {};
+  std::weak_ptr<Session> session = {};  // that it runs, to end its runs; set before it is used
+  int number = 0;                       // in the table; set before it is used
+  // Whether it takes nothing any more, since a run of it has not ended in time; and how many such runs there are still.
+  bool is_blocked = false;
+  size_t blocked_runs = 0;
 };
 
 }  // namespace tensorgate

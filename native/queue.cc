@@ -33,6 +33,9 @@ constexpr uint32_t kRunsToForecast = 8;
 // A client that has been refused tries again no sooner, also where it is not known yet how long a run takes.
 constexpr microseconds kShortestRetry{100'000};
 
+// Nor does one whose model is blocked: it is loaded anew before.
+constexpr microseconds kBlockedRetry{1'000'000};
+
 // With fewer a worker does not begin before the turn of the loop is over: it would leave the rest of a batch behind.
 constexpr size_t kEnoughToBegin = 8;
 
@@ -66,6 +69,21 @@ void RefuseLate(std::unique_ptr<Request> request, Clock::time_point now) {
   Refuse(std::move(request), {code::kResourceExhausted, std::move(text)});
 }
 
+Status Blocked(const LaneAccess& access) {
+  return {code::kUnavailable, "Model '" + access.lane->model +
+                                  "' takes no requests for now: a run of it has not ended within the limit "
+                                  "(--max_run_time_in_ms). It is loaded anew once that run has ended. Send the "
+                                  "request again later, or to another server."};
+}
+
+void RefuseBlocked(std::vector<std::unique_ptr<Request>> requests) {
+  for (auto& request : requests) {
+    Status status = Blocked(*request->access);
+    request->retry_after = kBlockedRetry;
+    Refuse(std::move(request), std::move(status));
+  }
+}
+
 Status Closed() { return {code::kUnavailable, "The server is stopping. Send the request again to another one."}; }
 
 // Whether its rows count for max_enqueued_batches. One that has too many is refused as soon as it is its turn.
@@ -76,33 +94,6 @@ bool CountsRows(const Request& request) {
 
 int64_t BatchesOf(int64_t rows, const BatchPolicy& policy) {
   return (rows + policy.max_run_rows - 1) / policy.max_run_rows;
-}
-
-// Whether a run of what may be taken from it, of which there is some, may begin.
-bool IsOpen(const Lane& lane) {
-  if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
-  const BatchPool* pool = lane.First()->access->policy.pool.get();
-  return !pool || pool->running < pool->threads;
-}
-
-// Whether what waits is done sooner, all of it, than a worker would be awake for it.
-bool IsWorkForTheLoop(const Lane& lane) {
-  const size_t waiting = lane.waiting();
-  if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
-  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros * QuickRuns::slower())
-    return false;
-  bool all = true;
-  lane.ForEachReady(0, [&](const Request* request) {
-    return all = IsQuick(*request) && !IsLate(*request);  // a late one is left to a worker to refuse
-  });
-  return all;
-}
-
-// Whether so much waits that a worker had better begin while the turn of the loop goes on, and brings more: a batch of
-// some size, and longer than it takes to be awake.
-bool IsEnoughToBegin(const Lane& lane) {
-  if (lane.waiting() < kEnoughToBegin || !lane.First() || !IsOpen(lane)) return false;
-  return ExpectedMicros(*lane.First()) * uint64_t{lane.waiting()} > kWorthWakingMicros;
 }
 
 // What a run of it alone takes at the least, and its answer to be on its way; 0 as long as too little is known.
@@ -152,9 +143,37 @@ bool MayJoin(const Request& first, const Request& other) {
 
 }  // namespace
 
+bool DeviceQueue::IsOpen(const Lane& lane) const {
+  if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
+  // The workers in place of those that it holds are for others.
+  if (lane.held > 0 && lane.running + extra_ >= workers_ + held_) return false;
+  const BatchPool* pool = lane.First()->access->policy.pool.get();
+  return !pool || pool->running < pool->threads;
+}
+
+// Whether what waits is done sooner, all of it, than a worker would be awake for it.
+bool DeviceQueue::IsWorkForTheLoop(const Lane& lane) const {
+  const size_t waiting = lane.waiting();
+  if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
+  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros * QuickRuns::slower())
+    return false;
+  bool all = true;
+  lane.ForEachReady(0, [&](const Request* request) {
+    return all = IsQuick(*request) && !IsLate(*request);  // a late one is left to a worker to refuse
+  });
+  return all;
+}
+
+// Whether so much waits that a worker had better begin while the turn of the loop goes on, and brings more: a batch of
+// some size, and longer than it takes to be awake.
+bool DeviceQueue::IsEnoughToBegin(const Lane& lane) const {
+  if (lane.waiting() < kEnoughToBegin || !lane.First() || !IsOpen(lane)) return false;
+  return ExpectedMicros(*lane.First()) * uint64_t{lane.waiting()} > kWorthWakingMicros;
+}
+
 // Numbers only: the sentence is made outside the lock.
 struct DeviceQueue::Obstacle {
-  enum class Kind { kNone, kClosed, kWaiting, kDeadline, kLongestWait, kBatches };
+  enum class Kind { kNone, kClosed, kBlocked, kWaiting, kDeadline, kLongestWait, kBatches };
   Kind kind = Kind::kNone;
   int64_t count = 0;
   int64_t wait_micros = 0;
@@ -171,6 +190,8 @@ Status DeviceQueue::Obstacle::Describe(const Request& request) const {
     case Kind::kNone:
     case Kind::kClosed:
       return Closed();
+    case Kind::kBlocked:
+      return Blocked(access);
     case Kind::kWaiting:
       return {code::kResourceExhausted,
               model + "has " + std::to_string(count) +
@@ -223,10 +244,10 @@ int64_t DeviceQueue::ExpectedWaitMicros(const Lane& lane, size_t before) const {
 
 int64_t DeviceQueue::FreeInMicros(const Lane& lane, Clock::time_point now) const {
   const bool is_full = lane.limits.most_running > 0 && lane.running >= lane.limits.most_running;
-  if (!is_full && (idle_workers_ > 0 || busy_.size() < workers_)) return 0;
+  if (!is_full && (idle_workers_ > 0 || busy_.size() - held_ < workers_)) return 0;
   auto first = Clock::time_point::max();
   for (const Seat* seat : busy_)
-    if (!is_full || seat->access->lane.get() == &lane) first = std::min(first, seat->expected_end);
+    if (!seat->is_held && (!is_full || seat->access->lane.get() == &lane)) first = std::min(first, seat->expected_end);
   return first <= now || first == Clock::time_point::max()
              ? 0
              : std::chrono::duration_cast<microseconds>(first - now).count();
@@ -243,6 +264,7 @@ DeviceQueue::Obstacle DeviceQueue::FindObstacle(Request* request) {
   const Lane& lane = *access.lane;
   const LaneLimits& limits = lane.limits;
   if (closed_) return {Kind::kClosed};
+  if (access.is_blocked) return {Kind::kBlocked};
   const bool is_urgent = request->urgency != kNotUrgent;
   if (lane.waiting() == 0 && !is_urgent) return {};
   const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(*request));
@@ -296,17 +318,21 @@ Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
   if (wake) not_empty_.notify_one();
   if (obstacle.kind == Obstacle::Kind::kNone) return {};
   if (obstacle.kind == Obstacle::Kind::kClosed) return {Closed()};
-  return {obstacle.Describe(*request), std::max(kShortestRetry, microseconds(obstacle.wait_micros))};
+  const auto retry = obstacle.kind == Obstacle::Kind::kBlocked ? kBlockedRetry : kShortestRetry;
+  return {obstacle.Describe(*request), std::max(retry, microseconds(obstacle.wait_micros))};
 }
 
 void DeviceQueue::PutBack(std::vector<std::unique_ptr<Request>> requests) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (auto& request : requests)
-      if (!closed_) Enqueue(std::move(request));
+      if (!closed_ && !request->access->is_blocked) Enqueue(std::move(request));
   }
-  for (auto& request : requests)
-    if (request) Refuse(std::move(request), Closed());
+  for (auto& request : requests) {
+    if (!request) continue;
+    Status status = request->access->is_blocked ? Blocked(*request->access) : Closed();
+    Refuse(std::move(request), std::move(status));
+  }
   not_empty_.notify_one();
 }
 
@@ -380,7 +406,7 @@ void DeviceQueue::Leave(Seat* seat) {
 
 bool DeviceQueue::HasWork() const {
   return std::any_of(active_.begin(), active_.end(),
-                     [](const Lane* lane) { return lane->has_forming() || IsOpen(*lane); });
+                     [this](const Lane* lane) { return lane->has_forming() || IsOpen(*lane); });
 }
 
 bool DeviceQueue::WorthAnother(const Request& taken) const {
@@ -470,7 +496,13 @@ void DeviceQueue::Occupy(Seat* seat, const Requests& taken, Clock::time_point no
   batches_++;
   seat->signature = taken[0]->signature.get();
   seat->work = 0;
-  for (const auto& request : taken) seat->work += request->work_size;
+  seat->wanted_until = Clock::time_point::min();
+  for (const auto& request : taken) {
+    seat->work += request->work_size;
+    seat->wanted_until = std::max(seat->wanted_until, request->deadline);
+    seat->requests.push_back({request->port.get(), request->id});
+  }
+  seat->taken = now;
   seat->expected_end = now + microseconds(seat->charged_micros);
   busy_.push_back(seat);
 }
@@ -483,12 +515,25 @@ void DeviceQueue::Settle(Seat* seat, Clock::time_point now) {
   Lane& lane = *access.lane;
   lane.used_micros += seat->log.micros - seat->charged_micros;
   lane.running--;
-  if (seat->is_long) long_runs_--;
+  if (seat->is_held) {
+    lane.held--;
+    held_--;
+    workers_++;
+  } else if (seat->is_long) {
+    long_runs_--;
+  }
+  if (seat->is_blocked) access.blocked_runs--;
   if (access.policy.pool) access.policy.pool->running--;
-  if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
-  if (seat->log.good > 0) access.run_times.Note(seat->signature, seat->work, seat->log.run_micros, now);
+  // One that has been ended says nothing of how long a run takes.
+  if (!seat->is_blocked) {
+    if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
+    if (seat->log.good > 0) access.run_times.Note(seat->signature, seat->work, seat->log.run_micros, now);
+  }
   runs_.Add(seat->log);
+  auto requests = std::move(seat->requests);
+  requests.clear();
   *seat = Seat{};
+  seat->requests = std::move(requests);  // for its memory
 }
 
 std::vector<std::unique_ptr<Request>> DeviceQueue::Take(std::chrono::milliseconds idle, Seat* seat) {
@@ -531,6 +576,75 @@ bool DeviceQueue::Cancel(const CompletionPort* port, uint32_t id) {
   return true;
 }
 
+void DeviceQueue::Hold(Seat* seat) {
+  seat->is_held = true;
+  seat->access->lane->held++;
+  held_++;
+  workers_--;
+  if (seat->is_long) long_runs_--;
+  last_held_ = Clock::now();
+}
+
+void DeviceQueue::BlockLane(const std::shared_ptr<LaneAccess>& access, Requests* refused) {
+  if (access->is_blocked) return;
+  access->is_blocked = true;
+  blocked_lanes_.push_back({access, /*is_new=*/true});
+  Lane& lane = *access->lane;
+  if (lane.has_forming()) lane.ReleaseDue(Clock::time_point::max());
+  lane.ForEachReady(0, [&](Request* request) {
+    if (request->access == access) refused->push_back(Remove(request));
+    return true;
+  });
+}
+
+void DeviceQueue::Block(const std::shared_ptr<LaneAccess>& access) {
+  Requests refused;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    BlockLane(access, &refused);
+  }
+  RefuseBlocked(std::move(refused));
+}
+
+WatchReport DeviceQueue::Watch(const WatchLimits& limits) {
+  // So long a worker may go on for nobody, and so long it may go on at all while no other is idle.
+  constexpr std::chrono::seconds kGrace{1}, kPatience{10};
+  WatchReport report;
+  Requests refused;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto now = Clock::now();
+    for (Seat* seat : busy_) {
+      const auto since = now - seat->taken;
+      const bool is_too_long = limits.longest_run.count() > 0 && since >= limits.longest_run;
+      const bool is_overdue =
+          since >= kPatience || (seat->wanted_until != Clock::time_point::max() && now - kGrace >= seat->wanted_until);
+      if (!seat->is_held && (is_too_long || (is_overdue && idle_workers_ == 0))) Hold(seat);
+      if (!is_too_long || seat->is_blocked) continue;
+      seat->is_blocked = true;
+      seat->access->blocked_runs++;
+      blocked_++;
+      BlockLane(seat->access, &refused);
+      report.given_up.insert(report.given_up.end(), seat->requests.begin(), seat->requests.end());
+    }
+    for (; held_ > extra_ && extra_ < limits.most_extra; extra_++) report.replacements++;
+    for (auto& blocked : blocked_lanes_) {
+      report.blocked.push_back({blocked.access, std::exchange(blocked.is_new, false), blocked.access->blocked_runs});
+    }
+    std::erase_if(blocked_lanes_, [](const auto& blocked) { return blocked.access->blocked_runs == 0; });
+  }
+  RefuseBlocked(std::move(refused));
+  return report;
+}
+
+bool DeviceQueue::HasTooMany() {
+  constexpr std::chrono::seconds kAtLeast{10};  // a run that is held may be followed by another
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (extra_ <= held_ || Clock::now() - last_held_ < kAtLeast) return false;
+  extra_--;
+  return true;
+}
+
 void DeviceQueue::Close() {
   std::vector<std::unique_ptr<Request>> refused;
   {
@@ -549,7 +663,7 @@ bool DeviceQueue::closed() {
 
 DeviceQueue::Stats DeviceQueue::stats() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {waiting_, taken_, batches_, quick_, refused_, dropped_, runs_};
+  return {waiting_, taken_, batches_, quick_, refused_, dropped_, runs_, held_, blocked_};
 }
 
 }  // namespace tensorgate

@@ -30,11 +30,14 @@ class CautiousTime {
     else if (seen < micros_ / 4)
       micros_ = (micros_ + seen) / 2;
     else
-      micros_ -= (micros_ - seen) / 32;
+      micros_ -= (micros_ - seen) / (notes_ < kFew ? 8 : 32);
+    notes_ = std::min(notes_ + 1, kFew);
   }
   int64_t micros() const { return micros_; }  // 0: nothing is known
 
  private:
+  static constexpr uint32_t kFew = 32;  // for the first ones, which may be far off, it goes down faster
+  uint32_t notes_ = 0;
   int64_t micros_ = 0;
 };
 

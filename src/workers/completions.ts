@@ -203,6 +203,11 @@ class Completions {
     return slot;
   }
 
+  /** Gives up on requests that a run will not answer. */
+  giveUp(ids: readonly number[], error: ServingError): void {
+    for (const id of ids) this.#slots[id]?.giveUp(error);
+  }
+
   #release(id: number, slot: Slot): void {
     slot.released = true;
     this.#slots[id] = undefined;

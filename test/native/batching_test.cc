@@ -765,6 +765,78 @@ void TestLateAnswers() {
   EQUALS("among the good ones", log.good, 2);
 }
 
+// --- Runs that block ---
+
+void TestHeldWorkers() {
+  Model blocking(Alone(), {}, "blocking"), other(Alone(), {}, "other", blocking.queue);
+  DeviceQueue& queue = *blocking.queue;
+  Worker one(blocking), two(blocking);
+  auto request = blocking.X(1);
+  request->deadline = Clock::now() - std::chrono::hours(1);
+  request->is_probe = true;  // which is taken all the same
+  const uint32_t first = blocking.Submit(std::move(request));
+  blocking.Submit(blocking.X(1));
+  blocking.Submit(blocking.X(1));
+  IS("a worker is at a run", one.TakeIds(), Ids{first});
+  two.Take();
+  WatchReport report = queue.Watch({std::chrono::hours(1), 4});
+  EQUALS("a worker that goes on for nobody is to be replaced, one that goes on for somebody is not",
+         report.replacements, 1u);
+  EQUALS("which is said once", queue.Watch({std::chrono::hours(1), 4}).replacements, 0u);
+  EQUALS("and counted", queue.stats().held, 1u);
+  CHECK("no lane is blocked by it", report.blocked.empty() && report.given_up.empty(), "it is");
+  Worker three(blocking);
+  IS("the worker in its place is not for the model that holds the other one", three.TakeIds(), Ids{});
+  const uint32_t theirs = other.Submit(other.X(1));
+  IS("but for others", three.TakeIds(), Ids{theirs});
+  CHECK("no worker is too many while one is held", !queue.HasTooMany(), "one is");
+  one.NoteRun(kSecond);
+  EQUALS("which it is no more once its run has ended", queue.stats().held, 0u);
+}
+
+void TestBlockedLanes() {
+  BatchPolicy policy = Given(4);
+  policy.timeout = std::chrono::hours(1);
+  Model blocking(Alone(), {}, "blocking"), beside(policy, {}, "blocking", blocking.queue);
+  DeviceQueue& queue = *blocking.queue;
+  Worker worker(blocking);
+  const uint32_t running = blocking.Submit(blocking.X(1));
+  worker.Take();
+  const uint32_t waiting = blocking.Submit(blocking.X(1)), forming = beside.Submit(beside.X(1));
+  std::this_thread::sleep_for(milliseconds(5));
+  WatchReport report = queue.Watch({milliseconds(0), 4});
+  CHECK("without a limit no run is too long", report.blocked.empty(), "it is");
+  report = queue.Watch({milliseconds(1), 4});
+  EQUALS("a run that takes longer than the limit is given up", report.given_up.size(), 1u);
+  CHECK("by its number", report.given_up[0].id == running && report.given_up[0].port == blocking.port.get(), "not");
+  CHECK("its lane is blocked",
+        report.blocked.size() == 1 && report.blocked[0].access == blocking.access && report.blocked[0].is_new &&
+            report.blocked[0].runs == 1,
+        "not");
+  EQUALS("what waits there is refused", StatusOf(waiting).code, code::kUnavailable);
+  EQUALS("what waits for another version is not", StatusOf(forming).code, -1);
+  blocking.Submit(blocking.X(1));
+  CHECK("what comes there is refused with the reason",
+        blocking.refusal.status.code == code::kUnavailable &&
+            blocking.refusal.status.message.find("--max_run_time_in_ms") != std::string::npos &&
+            blocking.refusal.retry_after.count() > 0,
+        Text(blocking.refusal.status));
+  report = queue.Watch({milliseconds(1), 4});
+  CHECK("it is told of until the run has ended", report.blocked.size() == 1 && !report.blocked[0].is_new, "not");
+  CHECK("and given up once", report.given_up.empty(), "twice");
+  const uint32_t runs_before = blocking.access->lane->runs;
+  worker.NoteRun(kSecond);
+  EQUALS("its time says nothing of other runs", blocking.access->lane->runs, runs_before);
+  report = queue.Watch({milliseconds(1), 4});
+  CHECK("then that there is none any more", report.blocked.size() == 1 && report.blocked[0].runs == 0, "not");
+  CHECK("once", queue.Watch({milliseconds(1), 4}).blocked.empty(), "twice");
+  queue.Block(beside.access);
+  EQUALS("a lane that shares the session can be blocked, too", beside.queue->Watch({milliseconds(1), 4}).blocked.size(),
+         1u);
+  beside.Submit(beside.X(1));
+  EQUALS("and then refuses", beside.refusal.status.code, code::kUnavailable);
+}
+
 void TestAverages() {
   Model model(Given(64));
   Worker worker(model);
@@ -829,8 +901,12 @@ void TestThreads() {
         if (j == kEach * 3 / 4 && i == 0) model.queue->Close();
       }
     });
+  std::thread watcher([&] {
+    while (!one.queue->closed()) one.queue->Watch({std::chrono::hours(1), 4});
+  });
   for (std::thread& thread : submitters) thread.join();
   for (std::thread& thread : workers) thread.join();
+  watcher.join();
   size_t completed = 0;
   bool once = true;
   {
@@ -872,6 +948,8 @@ int main() {
   TestJoinedInTime();
   TestTurns();
   TestLateAnswers();
+  TestHeldWorkers();
+  TestBlockedLanes();
   TestAverages();
   TestThreads();
   return Conclude();

@@ -395,6 +395,25 @@ describe('--rest_api_enable_cors_support', () => {
   });
 });
 
+describe('GET /readyz and /livez', () => {
+  it('tell whether the server is ready, and why not, and that it lives', async () => {
+    let reasons: string[] = [];
+    await withRest(fakeApi({ obstacles: () => reasons }).api, async (_port, url) => {
+      const [ready, live] = [await fetch(`${url}/readyz`), await fetch(`${url}/livez?verbose`)];
+      assert.deepEqual([ready.status, live.status], [200, 200]);
+      assert.deepEqual(await ready.json(), { status: 'ok', reasons: [] });
+      reasons = ['It is busy.'];
+      const blocked = await fetch(`${url}/readyz`);
+      assert.equal(blocked.status, 503);
+      assert.equal(blocked.headers.get('content-type'), 'application/json');
+      assert.deepEqual(await blocked.json(), { status: 'not ready', reasons });
+      assert.equal((await fetch(`${url}/livez`)).status, 200);
+      assert.equal((await fetch(`${url}/livezz`)).status, 404);
+      assert.equal((await post(`${url}/readyz`, 'x')).status, 404);
+    });
+  });
+});
+
 describe('other routes', () => {
   it('list all models with the states of their versions', async () => {
     const id = { name: 'm', version: 7n };

@@ -26,6 +26,7 @@ import {
   encodeModelMetadata,
   encodeModelStatus,
   encodePredictReply,
+  encodeReadiness,
 } from './encode.js';
 import { encodeClassifyReply, encodeRegressReply } from './encode-results.js';
 import { encodeModelStatistics } from './encode-statistics.js';
@@ -139,6 +140,10 @@ class RestRoutes {
         return this.#json(exchange, encodeConfig(this.#api.effectiveConfig()));
       case 'models':
         return this.#json(exchange, encodeModelList(this.#api.models()));
+      case 'live':
+        return this.#json(exchange, encodeReadiness([]));
+      case 'ready':
+        return this.#tellReadiness(exchange, this.#api.obstacles());
       case 'preflight':
         return this.#reply(exchange, /^https?:\/\//i.test(exchange.header('origin')) ? 200 : 400, '', '');
       case 'versionOutOfRange':
@@ -148,6 +153,10 @@ class RestRoutes {
       case 'elsewhere':
         return this.#reply(exchange, 404, 'text/html', NOT_FOUND_HTML);
     }
+  }
+
+  #tellReadiness(exchange: HttpExchange, obstacles: readonly string[]): void {
+    this.#reply(exchange, obstacles.length === 0 ? 200 : 503, JSON_TYPE, encodeReadiness(obstacles));
   }
 
   fail(exchange: HttpExchange, thrown: unknown): void {
