@@ -198,6 +198,8 @@ export class SavedModelLoader implements Loader<SavedModel> {
   #replicas: readonly Replica[] = [];
   /** Those in use: one for each device. */
   #current: readonly Replica[] = [];
+  /** Of these, those that a run has blocked. */
+  readonly #blocked = new Set<LaneId>();
   /** Settled once load() is. */
   #loaded: Promise<unknown> = Promise.resolve();
   /** How often another server has had to load it again. */
@@ -351,11 +353,14 @@ export class SavedModelLoader implements Loader<SavedModel> {
     return {
       session,
       label,
-      onBlocked: () =>
+      onBlocked: () => {
         log.error(
           `${label} is blocked: a run of it has not ended within the limit (--max_run_time_in_ms). It refuses all requests ` +
             'until that run has ended and it has been loaded anew.',
-        ),
+        );
+        this.#blocked.add(lane);
+        if (this.#current.length > 1) this.#useCurrent(batching);
+      },
       onFree: () => void this.#replace(lane, batching),
     };
   }
@@ -375,6 +380,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       // The first one answers for all of them, with or without a session.
       this.#replicas = [...this.#replicas.filter((replica, i) => i === 0 || replica !== blocked), fresh];
       this.#current = this.#current.map((replica) => (replica === blocked ? fresh : replica));
+      this.#blocked.delete(lane);
       this.#useCurrent(batching);
       blocked.pool.forgetLane(lane);
       blocked.model.letGo();
@@ -392,9 +398,12 @@ export class SavedModelLoader implements Loader<SavedModel> {
     await binding.releaseSession(session);
   }
 
+  /** Sends requests to the replicas that are not blocked; if all are, to these, to be told so. */
   #useCurrent(batching: BatchingOfVersion): void {
     const [first] = this.#replicas as readonly [Replica];
-    const places = this.#current.map(({ model, pool }) => ({ model, load: pool.load ?? { inFlight: 0 } }));
+    const able = this.#current.filter(({ lane }) => !this.#blocked.has(lane));
+    const used = able.length > 0 ? able : this.#current;
+    const places = used.map(({ model, pool }) => ({ model, load: pool.load ?? { inFlight: 0 } }));
     if (first.isRemote) this.#useLast(batching);
     else first.model.spreadOver(places);
   }
