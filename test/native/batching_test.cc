@@ -830,11 +830,19 @@ void TestBlockedLanes() {
   report = queue.Watch({milliseconds(1), 4});
   CHECK("then that there is none any more", report.blocked.size() == 1 && report.blocked[0].runs == 0, "not");
   CHECK("once", queue.Watch({milliseconds(1), 4}).blocked.empty(), "twice");
-  queue.Block(beside.access);
-  EQUALS("a lane that shares the session can be blocked, too", beside.queue->Watch({milliseconds(1), 4}).blocked.size(),
-         1u);
-  beside.Submit(beside.X(1));
-  EQUALS("and then refuses", beside.refusal.status.code, code::kUnavailable);
+  const uint32_t joined = beside.Submit(beside.X(3));
+  IS("another version is served", worker.TakeIds(), (Ids{forming, joined}));
+  std::this_thread::sleep_for(milliseconds(5));
+  report = queue.Watch({milliseconds(1), 4});
+  EQUALS("of a run that requests share, all are given up", report.given_up.size(), 2u);
+  worker.NoteRun(kSecond);
+  queue.Watch({milliseconds(1), 4});
+
+  Model shared(Alone(), {}, "blocking", blocking.queue);
+  queue.Block(shared.access);
+  EQUALS("a lane that shares the session can be blocked, too", queue.Watch({milliseconds(1), 4}).blocked.size(), 1u);
+  shared.Submit(shared.X(1));
+  EQUALS("and then refuses", shared.refusal.status.code, code::kUnavailable);
 }
 
 void TestAverages() {
