@@ -96,27 +96,28 @@ int64_t BatchesOf(int64_t rows, const BatchPolicy& policy) {
   return (rows + policy.max_run_rows - 1) / policy.max_run_rows;
 }
 
+// What lies between the client and the worker: requests wait for the event loop about as long as answers do.
+int64_t TransitMicros(const Request& request) { return 2 * request.port->delivery_micros(); }
+
 // What a run of it alone takes at the least, and its answer to be on its way; 0 as long as too little is known.
 int64_t ExpectedRunMicros(const Request& request) {
   if (request.access->lane->runs < kRunsToForecast) return 0;
   const RunTimes* times = request.access->run_times.Find(request.signature.get());
-  return times ? times->Expect(request.work_size) + request.port->delivery_micros() : 0;
+  return times ? times->Expect(request.work_size) + TransitMicros(request) : 0;
 }
 
 // Has requests join a run only as long as all of them can be answered in time: it takes longer with each.
 class JoinedTime {
  public:
   JoinedTime(const Request& first, Clock::time_point now)
-      : times_(first.access->run_times.Find(first.signature.get())),
-        now_(now),
-        delivery_(first.port->delivery_micros()) {
+      : times_(first.access->run_times.Find(first.signature.get())), now_(now), transit_(TransitMicros(first)) {
     Add(first);
   }
 
   bool Allows(const Request& request) const {
     const auto deadline = std::min(deadline_, request.deadline);
     if (deadline == Clock::time_point::max() || !times_ || now_ == Clock::time_point::min()) return true;
-    return now_ + microseconds(times_->ExpectJoined(work_ + request.work_size, now_) + delivery_) <= deadline;
+    return now_ + microseconds(times_->ExpectJoined(work_ + request.work_size, now_) + transit_) <= deadline;
   }
   void Add(const Request& request) {
     deadline_ = std::min(deadline_, request.deadline);
@@ -126,7 +127,7 @@ class JoinedTime {
  private:
   const RunTimes* times_;
   Clock::time_point now_;
-  int64_t delivery_;
+  int64_t transit_;
   Clock::time_point deadline_ = Clock::time_point::max();  // the first one of all
   size_t work_ = 0;
 };

@@ -29,7 +29,7 @@ class CautiousTime {
     else if (seen < micros_ / 4)
       micros_ = (micros_ + seen) / 2;
     else
-      micros_ = std::max(seen, micros_ - micros_ / (notes_ < kFew ? kStepUp : 9 * kStepUp));
+      micros_ = std::max(seen, micros_ - micros_ / (notes_ < kFew ? kStepUp : 4 * kStepUp));
     notes_ = std::min(notes_ + 1, kFew);
   }
   // A time that was noted to find out whether the estimate is still true.
