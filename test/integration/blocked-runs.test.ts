@@ -21,7 +21,7 @@ const QUEUE: TextModel = {
     ${node('y', 'Identity', 'DT_FLOAT', ['x', '^enqueue'])}`,
 };
 
-/** With `queue`, `slow` and `half_plus_two`, two workers, and nothing joined or warmed up. */
+/** With `queue`, `slow` and `half_plus_two`, two workers, and nothing joined. */
 async function withBlocking(flags: readonly string[], use: (server: TestServer) => Promise<void>): Promise<void> {
   await withTempDir(async (folder) => {
     await writeTextModel(join(folder, 'queue'), QUEUE);
@@ -35,7 +35,7 @@ async function withBlocking(flags: readonly string[], use: (server: TestServer) 
     );
     const file = join(folder, 'models.txt');
     await writeFile(file, `model_config_list { ${entries.join(' ')} }`);
-    const fixed = ['--num_workers=2', '--enable_batching=false', '--enable_model_warmup=false'];
+    const fixed = ['--num_workers=2', '--enable_batching=false'];
     await withServer([`--model_config_file=${file}`, ...fixed, ...flags], use);
   });
 }
