@@ -62,3 +62,8 @@ export function encodeModelMetadata({ id, signatures }: ModelMetadata): string {
 function indented(message: object): string {
   return JSON.stringify(message, null, 1);
 }
+
+/** What stands in the way of requests. */
+export function encodeReadiness(obstacles: readonly string[]): string {
+  return `${JSON.stringify({ status: obstacles.length === 0 ? 'ok' : 'not ready', reasons: obstacles }, null, 1)}\n`;
+}
