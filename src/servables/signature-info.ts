@@ -1,6 +1,6 @@
 /** Signatures as the SavedModel declares them: what metadata is made of. */
 import type { TensorProto } from '../gen/messages.js';
-import { DataType } from '../tensor/dtype.js';
+import { DataType, dataTypeName } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/shape.js';
 
 /** The signature that runs where none is asked for. */
@@ -45,16 +45,30 @@ export interface SignatureInfo {
 /**
  * Whether requests of the signature may share a run: each of its inputs and outputs has a first dimension of unknown size,
  * which then counts rows. That rows do not depend on each other is the model's promise, as with TF Serving's batching.
- * The components of a sparse or ragged tensor have such a dimension, too, but it counts something else.
  */
-export function isBatchable({ inputs, outputs }: SignatureInfo): boolean {
-  const countsRows = (tensor: TensorInfo) =>
-    tensor.shape?.[0] === -1 && tensor.composite === undefined && isSendable(tensor);
-  return inputs.length > 0 && outputs.length > 0 && inputs.every(countsRows) && outputs.every(countsRows);
+export function isBatchable(signature: SignatureInfo): boolean {
+  return whyNotBatchable(signature) === undefined;
+}
+
+/** A clause; undefined for a signature that is batchable. */
+export function whyNotBatchable({ inputs, outputs }: SignatureInfo): string | undefined {
+  if (inputs.length === 0) return 'it has no inputs';
+  if (outputs.length === 0) return 'it has no outputs';
+  return whyWithoutRows('input', inputs) ?? whyWithoutRows('output', outputs);
+}
+
+/** The components of a sparse or ragged tensor may have a first dimension of unknown size, which counts something else. */
+function whyWithoutRows(role: string, tensors: readonly TensorInfo[]): string | undefined {
+  for (const { alias, composite, dtype, shape } of tensors) {
+    if (composite !== undefined) return `${role} '${composite.alias}' is no plain tensor`;
+    if (!isSendable({ dtype })) return `${role} '${alias}' is of type ${dataTypeName(dtype)}`;
+    if (shape?.[0] !== -1) return `${role} '${alias}' is not declared with a first dimension of unknown size`;
+  }
+  return undefined;
 }
 
 /** Whether the values can leave the process, as far as is declared: handles and variants are pointers into its memory. */
-export function isSendable({ dtype }: TensorInfo): boolean {
+export function isSendable({ dtype }: Pick<TensorInfo, 'dtype'>): boolean {
   return dtype !== DataType.RESOURCE && dtype !== DataType.VARIANT;
 }
 
