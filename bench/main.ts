@@ -7,6 +7,8 @@ import { benchModelPath } from './model-folders.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
 import { runProduction } from './production/run-production.js';
 import { CPP_GRPC_SERVER } from './rivals/cpp-grpc-server.js';
+import { areAsExpected, formatRows, resultsFile } from './rows/report.js';
+import { runRows } from './rows/run-rows.js';
 import { countSteps, type Result, resultTitle, runBench } from './run-bench.js';
 import { countTargetSteps, runTargets } from './run-targets.js';
 import { formatTable } from './table.js';
@@ -19,6 +21,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (options === undefined) return print(HELP);
   if (options.preset === 'targets') return targets(options);
   if (options.preset === 'production') return production(options);
+  if (options.preset === 'rows') return rows(options);
   return options.preset === 'tfserver' ? tfserver(options) : bench(options);
 }
 
@@ -58,6 +61,16 @@ async function tfserver({ json }: BenchOptions): Promise<void> {
   const result = await runTfserverTrial({ modelDirectory: await benchModelPath('spectra') });
   print(`${machineLine(machine)}\n${formatTfserver(result)}\n`);
   if (json !== undefined) await writeJson(json, { machine, ...result });
+}
+
+async function rows({ json }: BenchOptions): Promise<void> {
+  const machine = await describeMachine();
+  const results = await runRows();
+  const report = formatRows(machineLine(machine), results);
+  print(report);
+  await writeFile(resultsFile(`${machine.date.slice(0, 10)}-rows.md`), report);
+  if (json !== undefined) await writeJson(json, { machine, results });
+  if (!areAsExpected(results)) process.exitCode = 1;
 }
 
 function formatResult(result: Result, options: BenchOptions): string {

@@ -1,4 +1,4 @@
-/** Where the models of the bench lie: half_plus_two in test/models, the large ones in the user's cache folder. */
+/** Where the models of the bench lie: small ones in test/models, large ones in the user's cache folder. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,20 +18,27 @@ const TIMEOUT_MILLIS = 15 * 60_000;
  */
 export async function benchModelPath(model: string): Promise<string> {
   if (model === 'half_plus_two') return modelPath(model);
-  const folder = join(userCacheFolder(), `bench-models-${scriptsHash()}`);
-  await buildOnce(folder, make);
-  return join(folder, model);
+  return join(await madeFolder('bench'), model);
 }
 
-async function make(folder: string): Promise<void> {
-  const python = await findPython('models');
-  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-  await runProcess(python, [join(SCRIPTS, 'main.py'), '--bench', folder], { timeoutMillis: TIMEOUT_MILLIS, env });
+/** Folder of the models of full size that `--preset rows` looks at; made as benchModelPath() makes its own. */
+export function rowModelsPath(): Promise<string> {
+  return madeFolder('rows');
+}
+
+async function madeFolder(kind: 'bench' | 'rows'): Promise<string> {
+  const folder = join(userCacheFolder(), `${kind}-models-${scriptsHash()}`);
+  await buildOnce(folder, async (aside) => {
+    const python = await findPython('models');
+    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+    await runProcess(python, [join(SCRIPTS, 'main.py'), `--${kind}`, aside], { timeoutMillis: TIMEOUT_MILLIS, env });
+  });
+  return folder;
 }
 
 function scriptsHash(): string {
   const hash = createHash('sha256');
-  for (const name of readdirSync(SCRIPTS)
+  for (const name of readdirSync(SCRIPTS, { encoding: 'utf8', recursive: true })
     .filter((name) => /\.(py|txt)$/.test(name))
     .sort()) {
     hash.update(name).update(readFileSync(join(SCRIPTS, name)));

@@ -45,7 +45,7 @@ export interface BenchOptions {
 }
 
 const MODEL_NAMES = Object.keys(MODELS);
-const PRESETS = ['targets', 'tfserver', 'production'] as const;
+const PRESETS = ['targets', 'tfserver', 'production', 'rows'] as const;
 const FLOOR = 'floor';
 
 export const HELP = `Measures tensorgate's doors beside other servers in the same run.
@@ -71,6 +71,8 @@ Usage: npm run bench -- [--option value ...]
   --scenario LIST      with it: of ${SCENARIO_NAMES.join(', ')} (default: all)
   --long               with it: a burst of 30 s in place of 10, and 200 load cycles of three models in place of 60 of one
   --preset tfserver    the benchmark in the README of tfserver: seconds for 1600 requests of about 100 spectra, each door
+  --preset rows        whether rows are proven independent, of models of full size and of those in test/models/rows, and what
+                       the proof takes of their loads; writes bench/results/DATE-rows.md, too
   --json FILE          also writes all figures of all rounds to this file
   --html FILE          also writes a report with plots to this file
   --help               prints this text

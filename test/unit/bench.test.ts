@@ -98,7 +98,10 @@ describe('the command line', () => {
 
   it('has shorter bursts for a preset', () => {
     assert.equal(parseOptions(['--preset', 'targets'])?.durationSeconds, 1);
-    assert.throws(() => parseOptions(['--preset', 'all']), /--preset takes targets, tfserver, production, not "all"/);
+    assert.throws(
+      () => parseOptions(['--preset', 'all']),
+      /--preset takes targets, tfserver, production, rows, not "all"/,
+    );
   });
 
   it('refuses what it does not know in a sentence', () => {

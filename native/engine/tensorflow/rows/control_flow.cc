@@ -82,8 +82,11 @@ class RowLoop {
 
  private:
   bool FindSpace() {
-    for (const Value& variable : variables_)
-      if (variable.IsByItem() && !variable.is_open) space_ = variable.items.space;
+    for (const Value& variable : variables_) {
+      // In a loop over the same items, which one it is at would be taken for the one that this one is at.
+      if (variable.kind == Kind::kItem || variable.is_open || variable.role == Role::kCurrent) return false;
+      if (variable.IsByItem()) space_ = variable.items.space;
+    }
     return space_ != kNoSpace;
   }
 
@@ -95,8 +98,10 @@ class RowLoop {
 
   Values Pass(std::string_view function) {
     std::vector<Value> arguments = variables_;
-    for (size_t i = 0; i < arguments.size(); i++)
+    for (size_t i = 0; i < arguments.size(); i++) {
       if (is_counter_[i]) arguments[i] = RoleOf(Role::kCurrent, {space_, space_}, {});
+      if (arguments[i].kind == Kind::kList) arguments[i].argument = static_cast<int32_t>(i);
+    }
     return interpreter_.Call(call_.node(), call_.node().Function(function), std::move(arguments));
   }
 
@@ -111,8 +116,12 @@ class RowLoop {
         if (results[i].kind != Kind::kRole || results[i].role != Role::kNext || results[i].items.space != space_)
           return std::nullopt;
       } else if (!passes) {
-        if (!results[i].IsByItem() || !results[i].is_open || results[i].items.space != space_) return std::nullopt;
-        Value joined = Join(variables_[i], results[i], call_.Cause("fills a list in different ways"));
+        // The list that came in there, with one element more: not another one, or a new one with each pass.
+        Value result = results[i];
+        const bool is_own = result.IsByItem() && result.is_open && result.argument == static_cast<int32_t>(i);
+        if (!is_own || result.items.space != space_) return std::nullopt;
+        result.argument = variables_[i].argument;
+        Value joined = Join(variables_[i], result, call_.Cause("fills a list in different ways"));
         if (joined.kind == Kind::kUnknown) return std::nullopt;
         settled = settled && joined == variables_[i];
         variables_[i] = std::move(joined);

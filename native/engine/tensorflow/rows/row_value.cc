@@ -30,6 +30,7 @@ Value JoinUniform(const Value& a, const Value& b) {
 }
 
 Value JoinList(const Value& a, const Value& b, int32_t cause) {
+  if (a.argument != b.argument) return UnknownValue(cause);
   if (!a.element->is_set) return b;
   if (!b.element->is_set) return a;
   if (a.items != b.items || a.is_open != b.is_open) return UnknownValue(cause);
@@ -52,7 +53,7 @@ bool Value::operator==(const Value& other) const {
   if (kind == Kind::kUnknown) return true;
   const bool same_element = (!element && !other.element) || (element && other.element && *element == *other.element);
   return same_element && role == other.role && has_rank == other.has_rank && has_ints == other.has_ints &&
-         is_set == other.is_set && is_open == other.is_open && is_zero == other.is_zero &&
+         is_set == other.is_set && is_open == other.is_open && argument == other.argument && is_zero == other.is_zero &&
          (kind != Kind::kRows || (axis == other.axis && rows == other.rows)) && items == other.items &&
          dims == other.dims && ints == other.ints;
 }

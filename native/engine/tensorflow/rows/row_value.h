@@ -65,15 +65,16 @@ struct Value {
   Role role = Role::kNone;
   bool has_rank = false;
   bool has_ints = false;
-  bool is_open = false;                  // of a list with an element for each item: some are still to be put into it
-  bool is_zero = false;                  // of a uniform scalar: surely 0
-  bool is_set = true;                    // of a list's element: false before anything has been written
-  int32_t axis = 0;                      // of rows
-  RowAxis rows;                          // of rows
-  Items items;                           // that a role is about
-  int32_t cause = -1;                    // of kUnknown, and of sizes that depend on rows
-  std::vector<Size> dims;                // if has_rank
-  std::vector<Size> ints;                // if has_ints: all elements in row-major order
+  bool is_open = false;    // of a list with an element for each item: some are still to be put into it
+  int32_t argument = -1;   // of a list in a pass of a loop over items: the place of the argument that it was
+  bool is_zero = false;    // of a uniform scalar: surely 0
+  bool is_set = true;      // of a list's element: false before anything has been written
+  int32_t axis = 0;        // of rows
+  RowAxis rows;            // of rows
+  Items items;             // that a role is about
+  int32_t cause = -1;      // of kUnknown, and of sizes that depend on rows
+  std::vector<Size> dims;  // if has_rank
+  std::vector<Size> ints;  // if has_ints: all elements in row-major order
   std::shared_ptr<const Value> element;  // of a list; of a variable's handle: what is read from it
 
   int32_t rank() const { return static_cast<int32_t>(dims.size()); }

@@ -46,6 +46,7 @@ Value WithItem(OpCall& call, const Value& list, const Value& index, const Value&
   Value filled = ListOf(std::move(element), list.dims[0]);
   filled.items = index.items;
   filled.is_open = true;
+  filled.argument = list.argument;
   return filled;
 }
 
