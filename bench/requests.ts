@@ -18,6 +18,8 @@ import { buildInferRequest } from '../test/support/graphpipe-buffers.js';
 export interface BenchRequest {
   readonly path: string;
   readonly contentType: string;
+  /** Besides those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
   /** Throws if the reply cannot be read. */
   answersIn(reply: Buffer): Answers;

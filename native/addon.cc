@@ -64,6 +64,10 @@ Napi::Value QueueStats(const Napi::CallbackInfo& info) {
   result["batches"] = static_cast<double>(stats.batches);
   result["quick"] = static_cast<double>(stats.quick);
   result["refused"] = static_cast<double>(stats.refused);
+  result["dropped"] = static_cast<double>(stats.dropped);
+  result["late"] = static_cast<double>(stats.runs.late);
+  result["held"] = static_cast<double>(stats.held);
+  result["blocked"] = static_cast<double>(stats.blocked);
   result["rows"] = static_cast<double>(stats.runs.rows);
   auto runs = Napi::Array::New(info.Env(), RunLog::kSizes);
   for (uint32_t i = 0; i < RunLog::kSizes; i++) runs[i] = static_cast<double>(stats.runs.runs_by_rows[i]);
@@ -154,6 +158,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportRaw(env, exports, "serve", ServeQueue);
 
   exports["openLane"] = Napi::Function::New(env, OpenLane);
+  exports["watchRuns"] = Napi::Function::New(env, WatchRuns);
+  exports["blockLane"] = Napi::Function::New(env, BlockLane);
   exports["closeLane"] = Napi::Function::New(env, CloseLane);
 
   ExportRaw(env, exports, "attach", Attach);

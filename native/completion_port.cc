@@ -137,6 +137,7 @@ void CompletionPort::Complete(std::unique_ptr<Request> request) {
 void CompletionPort::WakeUp() {
   if (!wake_up_ || scheduled_) return;  // one wake-up carries all that finishes until the loop gets to it
   scheduled_ = true;
+  scheduled_at_ = Clock::now();
   napi_call_threadsafe_function(wake_up_, nullptr, napi_tsfn_nonblocking);
 }
 
@@ -149,7 +150,7 @@ void CompletionPort::Drain(napi_env env) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     done.swap(done_);
-    scheduled_ = false;
+    if (std::exchange(scheduled_, false) && !done.empty()) NoteDelivery(Clock::now() - scheduled_at_);
   }
   in_flight_ -= done.size();
   if (in_flight_ == 0 && !done.empty()) napi_unref_threadsafe_function(env, wake_up_);
@@ -171,6 +172,11 @@ void CompletionPort::Drain(napi_env env) {
   Deliver(env, std::move(records));
 }
 
+void CompletionPort::NoteDelivery(Clock::duration waited) {
+  delivery_.Note(std::chrono::duration_cast<std::chrono::microseconds>(waited).count());
+  delivery_micros_.store(delivery_.micros(), std::memory_order_relaxed);
+}
+
 bool CompletionPort::Write(const Request& request, size_t most_inline, size_t* position) const {
   const size_t words = RecordWords(request, most_inline);
   if (*position + words > word_count_) return false;
@@ -184,7 +190,7 @@ bool CompletionPort::Write(const Request& request, size_t most_inline, size_t* p
   writer.Number(request.signature ? request.signature->number() : 0);
   writer.Number(request.decode_micros);
   writer.Number(request.format_micros);
-  writer.Number(static_cast<double>(request.rows));
+  writer.Number(static_cast<double>(request.status.ok() ? request.rows : request.retry_after.count()));
   writer.Number(static_cast<double>(request.runs));
   writer.Number(static_cast<double>(request.run_rows));
   if (!request.status.ok()) {

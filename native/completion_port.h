@@ -8,11 +8,13 @@
 // JavaScript objects and no call per field. A record, in words (float64 unless said):
 //   0 words of this record      1 request id      2 code (0: good)      3 queue time, µs      4 run time, µs
 //   5 number of the signature (0: not known)      6 decoding, µs      7 formatting, µs, of all that shared the run
-//   8 rows      9 runs that it stands for, also for the others that shared them      10 rows of its run
-//   11 outputs, or for an error the bytes of its message, which begin at word 12
-//   then for each output: dtype, rank, bytes, place of the bytes in the mailbox (-1: ask CopyOutput), dims …
+//   8 rows, or for an error how long the client had better wait, µs (0: nothing is said)      9 runs that it stands
+//   for, also for the others that shared them      10 rows of its run 11 outputs, or for an error the bytes of its
+//   message, which begin at word 12 then for each output: dtype, rank, bytes, place of the bytes in the mailbox (-1:
+//   ask CopyOutput), dims …
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "napi_setup.h"
 #include "queue.h"
 #include "request.h"
+#include "serving/run_times.h"
 
 namespace tensorgate {
 
@@ -35,6 +38,9 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   // Any thread. Takes the request over.
   void Complete(std::unique_ptr<Request> request);
 
+  // How long, at a cautious guess, a finished request waits for the loop. Any thread.
+  int64_t delivery_micros() const { return delivery_micros_.load(std::memory_order_relaxed); }
+
   // On the loop, for each request: keeps the loop alive while it is in flight, and has the queue see to it at the end
   // of the loop's turn.
   void RequestSubmitted(const std::shared_ptr<DeviceQueue>& queue);
@@ -48,6 +54,7 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
  private:
   static void OnWakeUp(napi_env env, napi_value, void* context, void*);
   void Drain(napi_env env);
+  void NoteDelivery(Clock::duration waited);
   void EndTurn();
   void RunHere(std::vector<std::unique_ptr<Request>> requests);
   // Has the loop call Drain() in its next turn. Needs the lock.
@@ -67,10 +74,13 @@ class CompletionPort : public std::enable_shared_from_this<CompletionPort> {
   std::vector<std::shared_ptr<DeviceQueue>> submitted_to_;  // in this turn of the loop
   std::unique_ptr<TurnHook> end_of_turn_;
   std::vector<std::unique_ptr<Request>> delivering_;
+  CautiousTime delivery_;
 
-  std::mutex mutex_;  // guards what follows
+  std::atomic<int64_t> delivery_micros_{0};  // of delivery_
+  std::mutex mutex_;                         // guards what follows
   std::vector<std::unique_ptr<Request>> done_;
   bool scheduled_ = false;
+  Clock::time_point scheduled_at_;
   napi_threadsafe_function wake_up_ = nullptr;  // null once closed
 };
 

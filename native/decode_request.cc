@@ -37,6 +37,9 @@ Status DecodeJson(Request* request) {
   if (error.code == code::kFailedPrecondition && signature) return signature->refusal();
   if (error.code == code::kFailedPrecondition) error.message += SignaturesOf(request->json_session_id);
   if (error) return FromCodec(std::move(error));
+  if (const Status& refusal = signature->RefusalOf({}); !refusal.ok()) return refusal;
+  if (parsed.layout == JsonLayout::kRow)
+    if (Status status = signature->RefusalOfRows(); !status.ok()) return status;
   request->json_layout = parsed.layout;
   request->json_uses_other_names = parsed.uses_other_names;
   request->json_body = Slab();

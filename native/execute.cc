@@ -356,7 +356,8 @@ void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
     RunGroup(TakeGroup(&ready), log);
     if (!ready.empty()) RefuseLate(&ready);
   }
-  const int64_t spent = MicrosSince(start);
+  const auto end = Clock::now();
+  const int64_t spent = std::chrono::duration_cast<std::chrono::microseconds>(end - start).count();
   log->micros += spent;
   const auto is_refused = [](const auto& request) { return request->status.code == kRefusedByLeanExecutor; };
   if (std::any_of(requests.begin(), requests.end(), is_refused)) return;  // this was no run
@@ -365,9 +366,14 @@ void Execute(std::span<const std::unique_ptr<Request>> requests, RunLog* log) {
     const int64_t run_micros = std::max<int64_t>(spent - static_cast<int64_t>(refused_micros), 0);
     log->run_micros += run_micros;
     log->requests += run;
+    const uint64_t good_before = log->good;
+    for (const auto& request : requests) {
+      if (!request->status.ok()) continue;
+      log->good++;
+      if (request->deadline < end) log->late++;
+    }
     // Nor does a run that was refused by the model, in no time as a rule.
-    if (std::any_of(requests.begin(), requests.end(), [](const auto& request) { return request->status.ok(); }))
-      requests[0]->session->NoteRequest(Capped(run_micros / static_cast<int64_t>(run)));
+    if (log->good > good_before) requests[0]->session->NoteRequest(Capped(run_micros / static_cast<int64_t>(run)));
   }
   NoteQuickness(requests, Capped(spent));
 }

@@ -39,13 +39,20 @@ std::unique_ptr<Request> RequestList::Remove(Request* request) {
   return std::unique_ptr<Request>(request);
 }
 
+void Lane::MakeReady(std::unique_ptr<Request> request) {
+  filled_[request->priority] |= Bit(request->urgency);
+  RequestList& line = ready_[request->priority][request->urgency];
+  line.PushBack(std::move(request));
+}
+
 void Lane::Push(std::unique_ptr<Request> request) {
-  const size_t priority = request->priority;
+  size_t& count = counts_[request->priority][request->urgency];
   if (WaitsForOthers(*request))
     Form(std::move(request));
   else
-    ready_[priority].PushBack(std::move(request));
-  waiting_by_priority_[priority]++;
+    MakeReady(std::move(request));
+  count++;
+  waiting_++;
 }
 
 // As TensorFlow Serving does: what would make a batch too large begins another one.
@@ -66,7 +73,7 @@ void Lane::Form(std::unique_ptr<Request> request) {
 
 void Lane::Release(Forming::iterator batch) {
   RequestList& requests = batch->second.requests;
-  while (Request* request = requests.front()) ready_[request->priority].PushBack(requests.Remove(request));
+  while (Request* request = requests.front()) MakeReady(requests.Remove(request));
   due_.erase({batch->second.due, batch->first});
   forming_.erase(batch);
 }
@@ -83,9 +90,13 @@ Clock::time_point Lane::ReleaseDue(Clock::time_point now) {
 }
 
 std::unique_ptr<Request> Lane::Remove(Request* request) {
-  waiting_by_priority_[request->priority]--;
+  counts_[request->priority][request->urgency]--;
+  waiting_--;
   RequestList* list = request->list;
-  if (list == &ready_[request->priority]) return list->Remove(request);
+  if (list == &ready_[request->priority][request->urgency]) {
+    if (!request->previous && !request->next) filled_[request->priority] &= ~Bit(request->urgency);
+    return list->Remove(request);
+  }
   const auto batch = forming_.find(KeyOf(*request));
   batch->second.rows -= request->rows;
   auto removed = list->Remove(request);
@@ -95,22 +106,26 @@ std::unique_ptr<Request> Lane::Remove(Request* request) {
 
 Request* Lane::Oldest() const {
   Request* oldest = nullptr;
-  for (const RequestList& list : ready_)
-    if (list.front() && (!oldest || list.front()->submitted < oldest->submitted)) oldest = list.front();
+  for (size_t priority = 0; priority < kPriorities; priority++)
+    for (uint32_t lines = filled_[priority]; lines; lines &= lines - 1) {
+      Request* first = ready_[priority][NextLine(lines, 0)].front();
+      if (!oldest || first->submitted < oldest->submitted) oldest = first;
+    }
   return oldest;
 }
 
 void Lane::NoteTurn(const Request& first) {
+  turn_[first.priority] = (first.urgency + 1) % kUrgencies;
   if (passed_over_ >= kMostPassedOver)
     passed_over_ = 0;
-  else if (&first != Oldest())
+  else if (Oldest()->priority > first.priority)
     passed_over_++;
 }
 
 Request* Lane::First() const {
   if (passed_over_ >= kMostPassedOver) return Oldest();
-  for (const RequestList& list : ready_)
-    if (list.front()) return list.front();
+  for (size_t priority = 0; priority < kPriorities; priority++)
+    if (filled_[priority]) return ready_[priority][NextLine(filled_[priority], turn_[priority])].front();
   return nullptr;
 }
 
@@ -119,9 +134,15 @@ Request* Lane::Any() const {
   return first || forming_.empty() ? first : forming_.begin()->second.requests.front();
 }
 
-size_t Lane::WaitingBefore(size_t priority) const {
+// Of each other line of its priority no more than of its own, since they take turns.
+size_t Lane::WaitingBefore(const Request& request) const {
   size_t before = 0;
-  for (size_t i = 0; i <= priority; i++) before += waiting_by_priority_[i];
+  for (size_t priority = 0; priority < request.priority; priority++)
+    for (const size_t count : counts_[priority]) before += count;
+  const auto& lines = counts_[request.priority];
+  const size_t own = lines[request.urgency];
+  for (size_t line = 0; line < kUrgencies; line++)
+    before += line == request.urgency ? own : std::min(lines[line], own + 1);
   return before;
 }
 

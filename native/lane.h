@@ -1,25 +1,31 @@
 // What waits for a device, one line for each model: so that none of them has to wait for all that another is asked.
 //
 //   DeviceQueue ── Lane "a" ── high   ▢▢
-//               │            ├ normal ▢▢▢▢▢      the worker takes from the lane that has had the least of
-//               │            ├ low    ▢          the workers' time, there from the highest priority, there
-//               │            └ forming ▢▢ │ ▢    the one that has waited longest
+//               │            ├ normal ▢▢▢▢▢      the worker takes from the lane that has had the least of the
+//               │            │        ▢▢         workers' time, there from the highest priority, there from the
+//               │            ├ low    ▢          lines in turn, one for each class of deadlines (urgency.h),
+//               │            └ forming ▢▢ │ ▢    there the one that has waited longest
 //               └─ Lane "b" ── normal ▢▢
+//
+// One line for all would starve those with little time: behind patient requests they would always come too late. Served
+// by their deadlines, they would starve the patient ones.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <compare>
 #include <map>
 #include <memory>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "batch_policy.h"
 #include "request.h"
+#include "serving/run_times.h"
+#include "serving/urgency.h"
 
 namespace tensorgate {
 
@@ -72,6 +78,7 @@ class Lane {
   const std::string model;
   LaneLimits limits;
   size_t running = 0;           // runs that workers are at
+  size_t held = 0;              // of these, whose workers have been replaced
   int64_t used_micros = 0;      // of the workers' time; a lane that was empty starts with no less than the others have
   uint32_t request_micros = 0;  // what a request takes of it: a moving average …
   uint32_t runs = 0;            // … over so many runs
@@ -81,13 +88,30 @@ class Lane {
   std::unique_ptr<Request> Remove(Request* request);
 
   // All that wait, those in a batch that is being formed included.
-  size_t waiting() const { return WaitingBefore(kPriorities - 1); }
-  // Requests that a further one of that priority would have to wait for.
-  size_t WaitingBefore(size_t priority) const;
-  // Those that may be taken, by priority.
-  std::span<const RequestList> ready() const { return ready_; }
-  // Whose turn it is; null if none may be taken. The first of the highest priority, but after kMostPassedOver times in
-  // which that was not the one that has waited longest, it is that one.
+  size_t waiting() const { return waiting_; }
+  // Of its line.
+  size_t WaitingBeside(const Request& request) const { return counts_[request.priority][request.urgency]; }
+  // Requests that this one would have to wait for if it came now.
+  size_t WaitingBefore(const Request& request) const;
+  // Calls `visit` for those that may be taken, by priority, there by line, from that of `urgency` on, until it returns
+  // false. It may have the request removed.
+  template <typename Visit>
+  void ForEachReady(size_t urgency, Visit visit) const {
+    for (size_t priority = 0; priority < kPriorities; priority++) {
+      uint32_t lines = filled_[priority];
+      for (size_t line = NextLine(lines, urgency); lines; line = NextLine(lines, line)) {
+        lines &= ~Bit(line);
+        Request* next = nullptr;
+        for (Request* request = ready_[priority][line].front(); request; request = next) {
+          next = request->next;
+          if (!visit(request)) return;
+        }
+      }
+    }
+  }
+  // Whose turn it is; null if none may be taken. The first of the highest priority, of the line whose turn it is; but
+  // after kMostPassedOver times in which one of a lower priority had waited longer, it is the one that has waited
+  // longest.
   Request* First() const;
   // To be called with First() when it is taken.
   void NoteTurn(const Request& first);
@@ -109,12 +133,25 @@ class Lane {
   using Forming = std::map<BatchKey, FormingBatch>;
   void Form(std::unique_ptr<Request> request);
   void Release(Forming::iterator batch);
+  void MakeReady(std::unique_ptr<Request> request);
 
-  std::array<RequestList, kPriorities> ready_;
+  static constexpr uint32_t Bit(size_t line) { return uint32_t{1} << line; }
+  // The first of these lines from that one on, in a circle; any number if there is none.
+  static size_t NextLine(uint32_t lines, size_t from) {
+    const uint32_t after = lines >> from << from;
+    return static_cast<size_t>(std::countr_zero(after ? after : lines));
+  }
+
+  template <typename T>
+  using ByLine = std::array<std::array<T, kUrgencies>, kPriorities>;
+  ByLine<RequestList> ready_;
+  std::array<uint32_t, kPriorities> filled_{};  // lines of ready_ in which a request waits, a bit for each
+  std::array<size_t, kPriorities> turn_{};      // the line to take from, or the next one that is filled
   Forming forming_;
   std::set<std::pair<Clock::time_point, BatchKey>> due_;  // of all that are being formed
-  std::array<size_t, kPriorities> waiting_by_priority_{};
-  size_t passed_over_ = 0;  // turns that were not given to whoever had waited longest, since one was
+  ByLine<size_t> counts_{};                               // of all that wait
+  size_t waiting_ = 0;
+  size_t passed_over_ = 0;  // turns in which one of a lower priority had waited longer, since it was given one
 };
 
 // How many rows wait by signature; null stands for JSON requests, whose signature is found later. There are few
@@ -156,7 +193,14 @@ struct LaneAccess {
   std::shared_ptr<DeviceQueue> queue;
   std::shared_ptr<Lane> lane;
   BatchPolicy policy;
-  WaitingRows waiting_rows;  // of this servable's requests; guarded by the queue's lock
+  // Of this servable's requests; guarded by the queue's lock.
+  WaitingRows waiting_rows = {};
+  RunTimesBySignature run_times = {};
+  std::weak_ptr<Session> session = {};  // that it runs, to end its runs; set before it is used
+  int number = 0;                       // in the table; set before it is used
+  // Whether it takes nothing any more, since a run of it has not ended in time; and how many such runs there are still.
+  bool is_blocked = false;
+  size_t blocked_runs = 0;
 };
 
 }  // namespace tensorgate

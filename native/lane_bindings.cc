@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "env_data.h"
 #include "queue.h"
+#include "session_table.h"
 #include "status.h"
 
 namespace tensorgate {
@@ -34,9 +36,53 @@ BatchPolicy Policy(const Napi::Object& given) {
   return policy;
 }
 
+// In the background: another server must be told, and what the runs leave behind is given back there.
+void Interrupt(Napi::Env env, const LaneAccess& access) {
+  auto session = access.session.lock();
+  if (!session) return;
+  SessionTable::Get().ShareNoMore(session.get());
+  EnvData::Of(env)->jobs->Start([session = std::move(session)] {
+    session->Interrupt();
+    return BackgroundJobs::Done();
+  });
+}
+
 }  // namespace
 
-// openLane(queue, { model, limits, batching? })
+// watchRuns(queue, longestRunMillis, mostExtraWorkers) -> { replacements, lanes: [{ lane, isNew, runs }], givenUp }
+Napi::Value WatchRuns(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto queue = QueueTable::Get().Find(info[0].ToNumber());
+  if (!queue) return env.Undefined();
+  const auto port = EnvData::Of(env)->port;
+  const std::chrono::milliseconds longest(info[1].ToNumber().Int64Value());
+  const WatchReport report = queue->Watch({longest, info[2].ToNumber().Uint32Value()});
+  if (report.replacements == 0 && report.blocked.empty()) return env.Undefined();
+  auto lanes = Napi::Array::New(env);
+  for (const auto& blocked : report.blocked) {
+    // Those that share the session are blocked by whoever watches, each for itself.
+    if (blocked.is_new && blocked.runs > 0) Interrupt(env, *blocked.access);
+    Napi::Object lane = Napi::Object::New(env);
+    lane["lane"] = blocked.access->number;
+    lane["isNew"] = blocked.is_new;
+    lane["runs"] = static_cast<double>(blocked.runs);
+    lanes[lanes.Length()] = lane;
+  }
+  auto given_up = Napi::Array::New(env);
+  for (const RequestKey& request : report.given_up)
+    if (request.port == port.get()) given_up[given_up.Length()] = static_cast<double>(request.id);
+  Napi::Object result = Napi::Object::New(env);
+  result["replacements"] = static_cast<double>(report.replacements);
+  result["lanes"] = lanes;
+  result["givenUp"] = given_up;
+  return result;
+}
+
+void BlockLane(const Napi::CallbackInfo& info) {
+  if (const auto access = LaneTable::Get().Find(info[0].ToNumber())) access->queue->Block(access);
+}
+
+// openLane(queue, { model, session, limits, batching? })
 Napi::Value OpenLane(const Napi::CallbackInfo& info) {
   const auto queue = QueueTable::Get().Find(info[0].ToNumber());
   if (!queue) throw Napi::Error(info.Env(), MakeError(info.Env(), {code::kInternal, "There is no such queue."}));
@@ -53,7 +99,9 @@ Napi::Value OpenLane(const Napi::CallbackInfo& info) {
   auto access =
       queue->OpenLane(given.Get("model").ToString().Utf8Value(), Limits(given.Get("limits").As<Napi::Object>()),
                       std::move(policy), pool_name, pool_threads);
-  return Napi::Number::New(info.Env(), LaneTable::Get().Add(std::move(access)));
+  if (given.Get("session").IsNumber()) access->session = SessionTable::Get().Find(given.Get("session").ToNumber());
+  access->number = LaneTable::Get().Add(access);
+  return Napi::Number::New(info.Env(), access->number);
 }
 
 void CloseLane(const Napi::CallbackInfo& info) { LaneTable::Get().Remove(info[0].ToNumber()); }

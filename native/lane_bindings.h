@@ -6,6 +6,8 @@
 namespace tensorgate {
 
 Napi::Value OpenLane(const Napi::CallbackInfo& info);
+Napi::Value WatchRuns(const Napi::CallbackInfo& info);
+void BlockLane(const Napi::CallbackInfo& info);
 void CloseLane(const Napi::CallbackInfo& info);
 
 }  // namespace tensorgate

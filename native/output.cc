@@ -28,8 +28,11 @@ std::string StringValFields(std::span<const TF_TString> strings) {
   return text;
 }
 
-JsonOutput ToJsonOutput(std::string_view name, const TensorSlice& slice) {
+JsonOutput ToJsonOutput(const SignatureTensor& declared, bool uses_other_names, const TensorSlice& slice) {
+  const bool has_other = uses_other_names && !declared.other_names.empty();
+  const std::string& name = has_other ? declared.other_names[0] : declared.alias;
   JsonOutput output{name, slice.dtype(), slice.dims(), nullptr, nullptr};
+  output.is_bytes = declared.composite.ends_with("_bytes");
   if (slice.dtype() == TF_STRING)
     output.string_at = [strings = slice.strings()](size_t at) { return ViewOf(strings[at]); };
   else
@@ -57,10 +60,7 @@ Status FormatJsonReply(JsonLayout layout, bool uses_other_names, std::span<const
                        std::span<const TensorSlice> slices, Output* reply) {
   std::vector<JsonOutput> json;
   json.reserve(slices.size());
-  for (size_t i = 0; i < slices.size(); i++) {
-    const bool has_other = uses_other_names && !outputs[i].other_names.empty();
-    json.push_back(ToJsonOutput(has_other ? outputs[i].other_names[0] : outputs[i].alias, slices[i]));
-  }
+  for (size_t i = 0; i < slices.size(); i++) json.push_back(ToJsonOutput(outputs[i], uses_other_names, slices[i]));
   reply->dtype = TF_STRING;
   reply->is_text = true;
   CodecError error = PrintJsonReply(layout, json, &reply->text);

@@ -33,6 +33,9 @@ constexpr uint32_t kRunsToForecast = 8;
 // A client that has been refused tries again no sooner, also where it is not known yet how long a run takes.
 constexpr microseconds kShortestRetry{100'000};
 
+// Nor does one whose model is blocked: it is loaded anew before.
+constexpr microseconds kBlockedRetry{1'000'000};
+
 // With fewer a worker does not begin before the turn of the loop is over: it would leave the rest of a batch behind.
 constexpr size_t kEnoughToBegin = 8;
 
@@ -47,15 +50,38 @@ bool IsLate(const Request& request) {
   return request.deadline != Clock::time_point::max() && request.deadline <= Clock::now();
 }
 
-// Notes how long each has waited, and refuses those whose deadline has passed meanwhile.
-void RefuseLate(std::vector<std::unique_ptr<Request>>* taken) {
-  const auto now = Clock::now();
-  for (auto& request : *taken) {
-    request->queue_micros = std::chrono::duration_cast<microseconds>(now - request->submitted).count();
-    if (now < request->deadline) continue;
-    Refuse(std::move(request), {code::kDeadlineExceeded, "The deadline passed while the request waited for a worker."});
+void NoteWait(Request* request, Clock::time_point now) {
+  request->queue_micros = std::chrono::duration_cast<microseconds>(now - request->submitted).count();
+}
+
+// It has waited, and cannot be answered in time.
+void RefuseLate(std::unique_ptr<Request> request, Clock::time_point now) {
+  NoteWait(request.get(), now);
+  if (request->deadline <= now)
+    return Refuse(std::move(request),
+                  {code::kDeadlineExceeded, "The deadline passed while the request waited for a worker."});
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(request->deadline - now).count();
+  request->retry_after = kShortestRetry;
+  std::string text = "Model '" + request->access->lane->model + "' has so much to do that it cannot answer in the " +
+                     std::to_string(left) +
+                     " ms that are left of the request's time. Try again later, or allow it "
+                     "more time.";
+  Refuse(std::move(request), {code::kResourceExhausted, std::move(text)});
+}
+
+Status Blocked(const LaneAccess& access) {
+  return {code::kUnavailable, "Model '" + access.lane->model +
+                                  "' takes no requests for now: a run of it has not ended within the limit "
+                                  "(--max_run_time_in_ms). It is loaded anew once that run has ended. Send the "
+                                  "request again later, or to another server."};
+}
+
+void RefuseBlocked(std::vector<std::unique_ptr<Request>> requests) {
+  for (auto& request : requests) {
+    Status status = Blocked(*request->access);
+    request->retry_after = kBlockedRetry;
+    Refuse(std::move(request), std::move(status));
   }
-  std::erase(*taken, nullptr);
 }
 
 Status Closed() { return {code::kUnavailable, "The server is stopping. Send the request again to another one."}; }
@@ -70,31 +96,41 @@ int64_t BatchesOf(int64_t rows, const BatchPolicy& policy) {
   return (rows + policy.max_run_rows - 1) / policy.max_run_rows;
 }
 
-// Whether a run of what may be taken from it, of which there is some, may begin.
-bool IsOpen(const Lane& lane) {
-  if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
-  const BatchPool* pool = lane.First()->access->policy.pool.get();
-  return !pool || pool->running < pool->threads;
+// What lies between the client and the worker: requests wait for the event loop about as long as answers do.
+int64_t TransitMicros(const Request& request) { return 2 * request.port->delivery_micros(); }
+
+// What a run of it alone takes at the least, and its answer to be on its way; 0 as long as too little is known.
+int64_t ExpectedRunMicros(const Request& request) {
+  if (request.access->lane->runs < kRunsToForecast) return 0;
+  const RunTimes* times = request.access->run_times.Find(request.signature.get());
+  return times ? times->Expect(request.work_size) + TransitMicros(request) : 0;
 }
 
-// Whether what waits is done sooner, all of it, than a worker would be awake for it.
-bool IsWorkForTheLoop(const Lane& lane) {
-  const size_t waiting = lane.waiting();
-  if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
-  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros * QuickRuns::slower())
-    return false;
-  for (const RequestList& list : lane.ready())
-    for (const Request* request = list.front(); request; request = request->next)
-      if (!IsQuick(*request) || IsLate(*request)) return false;  // a late one is left to a worker to refuse
-  return true;
-}
+// Has requests join a run only as long as all of them can be answered in time: it takes longer with each.
+class JoinedTime {
+ public:
+  JoinedTime(const Request& first, Clock::time_point now)
+      : times_(first.access->run_times.Find(first.signature.get())), now_(now), transit_(TransitMicros(first)) {
+    Add(first);
+  }
 
-// Whether so much waits that a worker had better begin while the turn of the loop goes on, and brings more: a batch of
-// some size, and longer than it takes to be awake.
-bool IsEnoughToBegin(const Lane& lane) {
-  if (lane.waiting() < kEnoughToBegin || !lane.First() || !IsOpen(lane)) return false;
-  return ExpectedMicros(*lane.First()) * uint64_t{lane.waiting()} > kWorthWakingMicros;
-}
+  bool Allows(const Request& request) const {
+    const auto deadline = std::min(deadline_, request.deadline);
+    if (deadline == Clock::time_point::max() || !times_ || now_ == Clock::time_point::min()) return true;
+    return now_ + microseconds(times_->ExpectJoined(work_ + request.work_size, now_) + transit_) <= deadline;
+  }
+  void Add(const Request& request) {
+    deadline_ = std::min(deadline_, request.deadline);
+    work_ += request.work_size;
+  }
+
+ private:
+  const RunTimes* times_;
+  Clock::time_point now_;
+  int64_t transit_;
+  Clock::time_point deadline_ = Clock::time_point::max();  // the first one of all
+  size_t work_ = 0;
+};
 
 // Whether the two, of one lane, may share a run, as far as can be told.
 bool MayJoin(const Request& first, const Request& other) {
@@ -108,12 +144,41 @@ bool MayJoin(const Request& first, const Request& other) {
 
 }  // namespace
 
+bool DeviceQueue::IsOpen(const Lane& lane) const {
+  if (lane.limits.most_running > 0 && lane.running >= lane.limits.most_running) return false;
+  // The workers in place of those that it holds are for others.
+  if (lane.held > 0 && lane.running + extra_ >= workers_ + held_) return false;
+  const BatchPool* pool = lane.First()->access->policy.pool.get();
+  return !pool || pool->running < pool->threads;
+}
+
+// Whether what waits is done sooner, all of it, than a worker would be awake for it.
+bool DeviceQueue::IsWorkForTheLoop(const Lane& lane) const {
+  const size_t waiting = lane.waiting();
+  if (waiting > kMostTogether || lane.has_forming() || !IsOpen(lane)) return false;
+  if (waiting > 1 && ExpectedMicros(*lane.First()) * uint64_t{waiting} > kWorthHandingOverMicros * QuickRuns::slower())
+    return false;
+  bool all = true;
+  lane.ForEachReady(0, [&](const Request* request) {
+    return all = IsQuick(*request) && !IsLate(*request);  // a late one is left to a worker to refuse
+  });
+  return all;
+}
+
+// Whether so much waits that a worker had better begin while the turn of the loop goes on, and brings more: a batch of
+// some size, and longer than it takes to be awake.
+bool DeviceQueue::IsEnoughToBegin(const Lane& lane) const {
+  if (lane.waiting() < kEnoughToBegin || !lane.First() || !IsOpen(lane)) return false;
+  return ExpectedMicros(*lane.First()) * uint64_t{lane.waiting()} > kWorthWakingMicros;
+}
+
 // Numbers only: the sentence is made outside the lock.
 struct DeviceQueue::Obstacle {
-  enum class Kind { kNone, kClosed, kWaiting, kDeadline, kLongestWait, kBatches };
+  enum class Kind { kNone, kClosed, kBlocked, kWaiting, kDeadline, kLongestWait, kBatches };
   Kind kind = Kind::kNone;
   int64_t count = 0;
   int64_t wait_micros = 0;
+  int64_t run_micros = 0;
 
   Status Describe(const Request& request) const;
 };
@@ -126,16 +191,18 @@ Status DeviceQueue::Obstacle::Describe(const Request& request) const {
     case Kind::kNone:
     case Kind::kClosed:
       return Closed();
+    case Kind::kBlocked:
+      return Blocked(access);
     case Kind::kWaiting:
       return {code::kResourceExhausted,
               model + "has " + std::to_string(count) +
                   " requests waiting, the most that --max_queued_requests_per_model allows. Try again later, or start "
                   "the server with a larger limit."};
     case Kind::kDeadline:
-      return {code::kResourceExhausted, model + "has so many requests waiting that this one would wait for about " +
-                                            wait +
-                                            ", until its deadline has passed. Try again later, or allow it more "
-                                            "time."};
+      return {code::kResourceExhausted,
+              model + "cannot answer before the request's deadline: this one would wait for about " + wait +
+                  ", and its run is expected to take " + std::to_string(run_micros / 1000) +
+                  " ms. Try again later, or allow it more time."};
     case Kind::kLongestWait:
       return {code::kResourceExhausted,
               model + "has so many requests waiting that this one would wait for about " + wait +
@@ -164,7 +231,7 @@ std::shared_ptr<LaneAccess> DeviceQueue::OpenLane(const std::string& model, cons
     if (!policy.pool) pools_[pool_name] = policy.pool = std::make_shared<BatchPool>();
     policy.pool->threads = pool_threads;
   }
-  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy), {}});
+  return std::make_shared<LaneAccess>(LaneAccess{shared_from_this(), std::move(lane), std::move(policy)});
 }
 
 // That of the requests before it, if the lane had all workers to itself: a request that is refused for it would not
@@ -176,34 +243,70 @@ int64_t DeviceQueue::ExpectedWaitMicros(const Lane& lane, size_t before) const {
   return static_cast<int64_t>(uint64_t{lane.request_micros} * before / workers);
 }
 
-DeviceQueue::Obstacle DeviceQueue::FindObstacle(const Request& request) const {
+int64_t DeviceQueue::FreeInMicros(const Lane& lane, Clock::time_point now) const {
+  const bool is_full = lane.limits.most_running > 0 && lane.running >= lane.limits.most_running;
+  if (!is_full && (idle_workers_ > 0 || busy_.size() - held_ < workers_)) return 0;
+  auto first = Clock::time_point::max();
+  for (const Seat* seat : busy_)
+    if (!seat->is_held && (!is_full || seat->access->lane.get() == &lane)) first = std::min(first, seat->expected_end);
+  return first <= now || first == Clock::time_point::max()
+             ? 0
+             : std::chrono::duration_cast<microseconds>(first - now).count();
+}
+
+bool DeviceQueue::IsInTime(const Request& request, Clock::time_point now, int64_t wait_micros) const {
+  if (request.deadline == Clock::time_point::max()) return true;
+  return now + microseconds(wait_micros + ExpectedRunMicros(request)) <= request.deadline;
+}
+
+DeviceQueue::Obstacle DeviceQueue::FindObstacle(Request* request) {
   using Kind = Obstacle::Kind;
-  const LaneAccess& access = *request.access;
+  const LaneAccess& access = *request->access;
   const Lane& lane = *access.lane;
   const LaneLimits& limits = lane.limits;
   if (closed_) return {Kind::kClosed};
-  if (lane.waiting() == 0) return {};
-  const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(request.priority));
+  if (access.is_blocked) return {Kind::kBlocked};
+  const bool is_urgent = request->urgency != kNotUrgent;
+  if (lane.waiting() == 0 && !is_urgent) return {};
+  const int64_t wait = ExpectedWaitMicros(lane, lane.WaitingBefore(*request));
   if (limits.most_waiting > 0 && lane.waiting() >= limits.most_waiting)
     return {Kind::kWaiting, static_cast<int64_t>(lane.waiting()), wait};
   if (limits.longest_wait.count() > 0 && wait > limits.longest_wait.count()) return {Kind::kLongestWait, 0, wait};
-  const auto left = request.deadline - request.submitted;  // none if it has passed: it is then dropped as all such
-  if (left.count() > 0 && left <= microseconds(wait)) return {Kind::kDeadline, 0, wait};
-  if (!CountsRows(request)) return {};
+  if (is_urgent && IsHopeless(request, wait)) return {Kind::kDeadline, 0, wait, ExpectedRunMicros(*request)};
+  if (!CountsRows(*request)) return {};
   const BatchPolicy& policy = access.policy;
-  const int64_t rows = access.waiting_rows.Of(request.signature.get());
-  if (rows > 0 && BatchesOf(rows + request.rows, policy) > policy.max_waiting_batches)
+  const int64_t rows = access.waiting_rows.Of(request->signature.get());
+  if (rows > 0 && BatchesOf(rows + request->rows, policy) > policy.max_waiting_batches)
     return {Kind::kBatches, BatchesOf(rows, policy), wait};
   return {};
 }
 
+bool DeviceQueue::IsHopeless(Request* request, int64_t wait_micros) {
+  const auto now = request->submitted;
+  if (request->deadline <= now) return false;  // it is dropped as all such are
+  const Lane& lane = *request->access->lane;
+  const int64_t wait = wait_micros + FreeInMicros(lane, now);
+  if (IsInTime(*request, now, wait)) {
+    // Where some of its line wait already, the least patient of the line must be able to join them.
+    const microseconds least = LeastAllowed(request->urgency);
+    return least.count() > 0 && lane.WaitingBeside(*request) >= std::max<size_t>(workers_, 1) &&
+           wait + ExpectedRunMicros(*request) > least.count();
+  }
+  if (IsInTime(*request, now, 0)) return true;
+  RunTimes* times = request->access->run_times.Find(request->signature.get());
+  request->is_probe = times && times->MayProbe(request->work_size, now);
+  return !request->is_probe;
+}
+
 Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
   request->submitted = Clock::now();
+  if (request->deadline != Clock::time_point::max())
+    request->urgency = UrgencyOf(std::chrono::duration_cast<microseconds>(request->deadline - request->submitted));
   Obstacle obstacle;
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    obstacle = FindObstacle(*request);
+    obstacle = FindObstacle(request.get());
     if (obstacle.kind == Obstacle::Kind::kNone) {
       const Lane& lane = *request->access->lane;
       Enqueue(std::move(request));
@@ -216,17 +319,21 @@ Refusal DeviceQueue::Submit(std::unique_ptr<Request> request) {
   if (wake) not_empty_.notify_one();
   if (obstacle.kind == Obstacle::Kind::kNone) return {};
   if (obstacle.kind == Obstacle::Kind::kClosed) return {Closed()};
-  return {obstacle.Describe(*request), std::max(kShortestRetry, microseconds(obstacle.wait_micros))};
+  const auto retry = obstacle.kind == Obstacle::Kind::kBlocked ? kBlockedRetry : kShortestRetry;
+  return {obstacle.Describe(*request), std::max(retry, microseconds(obstacle.wait_micros))};
 }
 
 void DeviceQueue::PutBack(std::vector<std::unique_ptr<Request>> requests) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (auto& request : requests)
-      if (!closed_) Enqueue(std::move(request));
+      if (!closed_ && !request->access->is_blocked) Enqueue(std::move(request));
   }
-  for (auto& request : requests)
-    if (request) Refuse(std::move(request), Closed());
+  for (auto& request : requests) {
+    if (!request) continue;
+    Status status = request->access->is_blocked ? Blocked(*request->access) : Closed();
+    Refuse(std::move(request), std::move(status));
+  }
   not_empty_.notify_one();
 }
 
@@ -270,7 +377,8 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
     std::lock_guard<std::mutex> lock(mutex_);
     const bool nobody_comes = workers_ > 0 && idle_workers_ + long_runs_ == workers_;
     if (nobody_comes && active_.size() == 1 && IsWorkForTheLoop(*active_.front())) {
-      quick = TakeTogether(active_.front());
+      Requests dropped;  // none: they are quick, and not late
+      quick = TakeTogether(active_.front(), Clock::time_point::min(), &dropped);
       quick_ += quick.size();
     }
     wake = !std::exchange(woken_in_turn_, false) && idle_workers_ > 0 && HasWork();
@@ -281,6 +389,7 @@ std::vector<std::unique_ptr<Request>> DeviceQueue::EndTurn() {
 
 void DeviceQueue::Enter() {
   std::lock_guard<std::mutex> lock(mutex_);
+  busy_.reserve(workers_ + 1);
   workers_++;
 }
 
@@ -288,7 +397,7 @@ void DeviceQueue::Leave(Seat* seat) {
   bool wake = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    Settle(seat);
+    Settle(seat, Clock::now());
     workers_--;
     // What this worker has made room for may be for another to take.
     wake = idle_workers_ > 0 && HasWork();
@@ -298,7 +407,7 @@ void DeviceQueue::Leave(Seat* seat) {
 
 bool DeviceQueue::HasWork() const {
   return std::any_of(active_.begin(), active_.end(),
-                     [](const Lane* lane) { return lane->has_forming() || IsOpen(*lane); });
+                     [this](const Lane* lane) { return lane->has_forming() || IsOpen(*lane); });
 }
 
 bool DeviceQueue::WorthAnother(const Request& taken) const {
@@ -340,34 +449,38 @@ size_t DeviceQueue::BatchLimit(const Lane& lane, const Request& first) const {
   return std::min(kMostTogether, lane.waiting() / (idle_workers_ + 1) + 1);
 }
 
-std::vector<std::unique_ptr<Request>> DeviceQueue::TakeTogether(Lane* lane) {
+DeviceQueue::Requests DeviceQueue::TakeTogether(Lane* lane, Clock::time_point now, Requests* dropped) {
+  while (lane->First() && !lane->First()->is_probe && !IsInTime(*lane->First(), now, 0))
+    dropped->push_back(Remove(lane->First()));
+  if (!dropped->empty()) return {};
   Request& first = *lane->First();
   const Request* pattern = &first;  // of known signature, as soon as there is one
   const size_t limit = BatchLimit(*lane, first);
   const BatchPolicy& policy = first.access->policy;
+  JoinedTime time(first, now);
+  const size_t urgency = first.urgency;
   lane->NoteTurn(first);
-  std::vector<std::unique_ptr<Request>> taken;
+  Requests taken;
   taken.push_back(Remove(&first));
-  int64_t rows = first.rows;
+  int64_t rows = taken[0]->rows;
   size_t looks = 0;
-  for (const RequestList& list : lane->ready()) {
-    Request* next = nullptr;
-    for (Request* request = list.front(); request; request = next) {
-      if (taken.size() >= limit || rows >= policy.max_run_rows || looks > kMostLooks) return taken;
-      next = request->next;
-      if (!MayJoin(*pattern, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows)) {
-        looks++;
-        continue;
-      }
-      if (!pattern->signature) pattern = request;
-      rows += request->rows;
-      taken.push_back(Remove(request));
+  lane->ForEachReady(urgency, [&](Request* request) {
+    if (taken.size() >= limit || rows >= policy.max_run_rows || looks > kMostLooks) return false;
+    if (!MayJoin(*pattern, *request) || (!policy.splits && rows + request->rows > policy.max_run_rows) ||
+        !time.Allows(*request)) {
+      looks++;
+      return true;
     }
-  }
+    if (!pattern->signature) pattern = request;
+    rows += request->rows;
+    time.Add(*request);
+    taken.push_back(Remove(request));
+    return true;
+  });
   return taken;
 }
 
-void DeviceQueue::Occupy(Seat* seat, const std::vector<std::unique_ptr<Request>>& taken) {
+void DeviceQueue::Occupy(Seat* seat, const Requests& taken, Clock::time_point now) {
   constexpr uint32_t kFirstGuessMicros = 1000;
   LaneAccess& access = *taken[0]->access;
   Lane& lane = *access.lane;
@@ -382,37 +495,71 @@ void DeviceQueue::Occupy(Seat* seat, const std::vector<std::unique_ptr<Request>>
   if (access.policy.pool) access.policy.pool->running++;
   taken_ += taken.size();
   batches_++;
+  seat->signature = taken[0]->signature.get();
+  seat->work = 0;
+  seat->wanted_until = Clock::time_point::min();
+  for (const auto& request : taken) {
+    seat->work += request->work_size;
+    seat->wanted_until = std::max(seat->wanted_until, request->deadline);
+    seat->requests.push_back({request->port.get(), request->id});
+  }
+  seat->taken = now;
+  seat->expected_end = now + microseconds(seat->charged_micros);
+  busy_.push_back(seat);
 }
 
-void DeviceQueue::Settle(Seat* seat) {
+void DeviceQueue::Settle(Seat* seat, Clock::time_point now) {
   if (!seat->access) return;
+  *std::find(busy_.begin(), busy_.end(), seat) = busy_.back();
+  busy_.pop_back();
   LaneAccess& access = *seat->access;
   Lane& lane = *access.lane;
   lane.used_micros += seat->log.micros - seat->charged_micros;
   lane.running--;
-  if (seat->is_long) long_runs_--;
+  if (seat->is_held) {
+    lane.held--;
+    held_--;
+    workers_++;
+  } else if (seat->is_long) {
+    long_runs_--;
+  }
+  if (seat->is_blocked) access.blocked_runs--;
   if (access.policy.pool) access.policy.pool->running--;
-  if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
+  // One that has been ended says nothing of how long a run takes.
+  if (!seat->is_blocked) {
+    if (seat->log.requests > 0) lane.NoteRun(seat->log.run_micros, seat->log.requests);
+    if (seat->log.good > 0) access.run_times.Note(seat->signature, seat->work, seat->log.run_micros, now);
+  }
   runs_.Add(seat->log);
+  auto requests = std::move(seat->requests);
+  requests.clear();
   *seat = Seat{};
+  seat->requests = std::move(requests);  // for its memory
 }
 
 std::vector<std::unique_ptr<Request>> DeviceQueue::Take(std::chrono::milliseconds idle, Seat* seat) {
-  const auto give_up = Clock::now() + idle;
-  std::vector<std::unique_ptr<Request>> taken;
+  auto now = Clock::now();
+  const auto give_up = now + idle;
+  Requests taken;
   while (taken.empty()) {
     bool wake = false;
+    Requests dropped;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      Settle(seat);
+      Settle(seat, now);
       Lane* lane = WaitForLane(&lock, give_up);
       if (!lane) break;
-      taken = TakeTogether(lane);
-      Occupy(seat, taken);
-      wake = WorthAnother(*taken[0]);
+      now = Clock::now();
+      taken = TakeTogether(lane, now, &dropped);
+      dropped_ += dropped.size();
+      if (!taken.empty()) {
+        Occupy(seat, taken, now);
+        wake = WorthAnother(*taken[0]);
+      }
     }
     if (wake) not_empty_.notify_one();
-    RefuseLate(&taken);
+    for (const auto& request : taken) NoteWait(request.get(), now);
+    for (auto& request : dropped) RefuseLate(std::move(request), now);
   }
   return taken;
 }
@@ -424,8 +571,78 @@ bool DeviceQueue::Cancel(const CompletionPort* port, uint32_t id) {
     Request* waiting = by_id_.Find(port, id);
     if (!waiting) return false;
     request = Remove(waiting);
+    if (IsLate(*request)) dropped_++;  // the event loop has seen it first
   }
   Refuse(std::move(request), {code::kCancelled, "The request was cancelled while it waited for a worker."});
+  return true;
+}
+
+void DeviceQueue::Hold(Seat* seat) {
+  seat->is_held = true;
+  seat->access->lane->held++;
+  held_++;
+  workers_--;
+  if (seat->is_long) long_runs_--;
+  last_held_ = Clock::now();
+}
+
+void DeviceQueue::BlockLane(const std::shared_ptr<LaneAccess>& access, Requests* refused) {
+  if (access->is_blocked) return;
+  access->is_blocked = true;
+  blocked_lanes_.push_back({access, /*is_new=*/true});
+  Lane& lane = *access->lane;
+  if (lane.has_forming()) lane.ReleaseDue(Clock::time_point::max());
+  lane.ForEachReady(0, [&](Request* request) {
+    if (request->access == access) refused->push_back(Remove(request));
+    return true;
+  });
+}
+
+void DeviceQueue::Block(const std::shared_ptr<LaneAccess>& access) {
+  Requests refused;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    BlockLane(access, &refused);
+  }
+  RefuseBlocked(std::move(refused));
+}
+
+WatchReport DeviceQueue::Watch(const WatchLimits& limits) {
+  // So long a worker may go on for nobody, and so long it may go on at all while no other is idle.
+  constexpr std::chrono::seconds kGrace{1}, kPatience{10};
+  WatchReport report;
+  Requests refused;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto now = Clock::now();
+    for (Seat* seat : busy_) {
+      const auto since = now - seat->taken;
+      const bool is_too_long = limits.longest_run.count() > 0 && since >= limits.longest_run;
+      const bool is_overdue =
+          since >= kPatience || (seat->wanted_until != Clock::time_point::max() && now - kGrace >= seat->wanted_until);
+      if (!seat->is_held && (is_too_long || (is_overdue && idle_workers_ == 0))) Hold(seat);
+      if (!is_too_long || seat->is_blocked) continue;
+      seat->is_blocked = true;
+      seat->access->blocked_runs++;
+      blocked_++;
+      BlockLane(seat->access, &refused);
+      report.given_up.insert(report.given_up.end(), seat->requests.begin(), seat->requests.end());
+    }
+    for (; held_ > extra_ && extra_ < limits.most_extra; extra_++) report.replacements++;
+    for (auto& blocked : blocked_lanes_) {
+      report.blocked.push_back({blocked.access, std::exchange(blocked.is_new, false), blocked.access->blocked_runs});
+    }
+    std::erase_if(blocked_lanes_, [](const auto& blocked) { return blocked.access->blocked_runs == 0; });
+  }
+  RefuseBlocked(std::move(refused));
+  return report;
+}
+
+bool DeviceQueue::HasTooMany() {
+  constexpr std::chrono::seconds kAtLeast{10};  // a run that is held may be followed by another
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (extra_ <= held_ || Clock::now() - last_held_ < kAtLeast) return false;
+  extra_--;
   return true;
 }
 
@@ -447,7 +664,7 @@ bool DeviceQueue::closed() {
 
 DeviceQueue::Stats DeviceQueue::stats() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {waiting_, taken_, batches_, quick_, refused_, runs_};
+  return {waiting_, taken_, batches_, quick_, refused_, dropped_, runs_, held_, blocked_};
 }
 
 }  // namespace tensorgate

@@ -9,6 +9,7 @@
 #include "codec/json_tensor.h"
 #include "encoded_input.h"
 #include "output.h"
+#include "serving/urgency.h"
 #include "signature.h"
 #include "status.h"
 #include "tensor.h"
@@ -34,6 +35,8 @@ struct Request {
   Clock::time_point submitted;
   std::shared_ptr<LaneAccess> access;  // where it waits, and with whom it may share a run
   size_t priority = 1;
+  size_t urgency = kNotUrgent;  // set when it is submitted
+  bool is_probe = false;        // taken in although it is expected to take too long: for the estimate's sake
 
   std::shared_ptr<Session> session;
   size_t body_bytes = 0;   // as it came over the wire
@@ -56,6 +59,7 @@ struct Request {
 
   // What goes back.
   Status status;
+  std::chrono::microseconds retry_after{0};  // for an error: how long the client had better wait; 0: nothing is said
   std::vector<Output> outputs;
   int64_t queue_micros = 0;
   int64_t run_micros = 0;

@@ -17,6 +17,8 @@ struct RunLog {
   int64_t micros = 0;      // of a worker, decoding and formatting included
   int64_t run_micros = 0;  // of these, for requests that were run; the others were refused when they were decoded
   uint64_t requests = 0;   // that were run
+  uint64_t good = 0;       // of these, that the model has answered
+  uint64_t late = 0;       // of these, whose deadline had passed by then
   uint64_t rows = 0;
   std::array<uint64_t, kSizes> runs_by_rows{};
 
@@ -34,6 +36,8 @@ struct RunLog {
     micros += other.micros;
     run_micros += other.run_micros;
     requests += other.requests;
+    good += other.good;
+    late += other.late;
     rows += other.rows;
     for (size_t i = 0; i < kSizes; i++) runs_by_rows[i] += other.runs_by_rows[i];
   }

@@ -27,6 +27,7 @@ class Presence {
 }  // namespace
 
 bool Serve(DeviceQueue& queue, std::chrono::milliseconds idle) {
+  if (queue.HasTooMany()) return false;
   const SignalMask mask;
   Seat seat;
   const Presence presence(queue, &seat);

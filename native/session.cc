@@ -126,6 +126,18 @@ std::shared_ptr<Session> Session::LoadGraph(const SessionOptions& options, Statu
   return session;
 }
 
+void Session::Interrupt() {
+  LeanHold open;  // while another session may take this one's place
+  if (retreat_) {
+    if (const auto general = retreat_->general()) return general->Interrupt();
+    open = LeanHold(*this);
+    if (const auto general = retreat_->general()) return general->Interrupt();
+  }
+  if (!session_) return;
+  TfStatus status;
+  tf.TF_CloseSession(session_, status.get());
+}
+
 Session::~Session() { Close(); }
 
 void Session::Close() {

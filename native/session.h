@@ -53,6 +53,11 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // Closes the session: runs that wait for something (an element of a queue, another server) end with CANCELLED, others
+  // when they have computed what they compute, and no further one begins. Blocks where another server must be told.
+  // Any thread.
+  void Interrupt();
+
   TF_Session* get() const { return session_; }
   Retreat* retreat() const { return retreat_.get(); }  // null where there is no other configuration
   // Frees the graph and its weights before the session's own end. No run may be under way or begin.

@@ -177,14 +177,20 @@ std::vector<std::string> NameList(Napi::Value value) {
   return names;
 }
 
-// [{ alias, tensorName, shape?, default?, otherNames? }, …]
+std::string TextOf(Napi::Value object, const char* property) {
+  return object.IsObject() ? Text(object.As<Napi::Object>().Get(property)) : std::string();
+}
+
+// [{ alias, tensorName, shape?, default?, otherNames?, composite? }, …]
 std::vector<SignatureTensor> TensorList(Napi::Value value) {
   std::vector<SignatureTensor> tensors;
   auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
     auto item = list.Get(i).As<Napi::Object>();
+    const Napi::Value composite = item.Get("composite");
     tensors.push_back({item.Get("alias").ToString().Utf8Value(), item.Get("tensorName").ToString().Utf8Value(),
-                       Shape(item.Get("shape")), Default(item.Get("default")), NameList(item.Get("otherNames"))});
+                       Shape(item.Get("shape")), Default(item.Get("default")), NameList(item.Get("otherNames")),
+                       TextOf(composite, "alias"), TextOf(composite, "kind")});
   }
   return tensors;
 }
@@ -192,6 +198,17 @@ std::vector<SignatureTensor> TensorList(Napi::Value value) {
 Napi::Array TypesOf(Napi::Env env, std::span<const SignatureTensor> tensors) {
   auto list = Napi::Array::New(env, tensors.size());
   for (uint32_t i = 0; i < tensors.size(); i++) list[i] = static_cast<int>(tensors[i].dtype);
+  return list;
+}
+
+// By output, undefined for those that can be fetched; undefined as a whole if all can.
+Napi::Value OutputRefusals(Napi::Env env, const Signature& signature) {
+  if (signature.RefusalOf({}).ok()) return env.Undefined();
+  auto list = Napi::Array::New(env, signature.outputs().size());
+  for (uint32_t i = 0; i < signature.outputs().size(); i++) {
+    const Status& refusal = signature.outputs()[i].refusal;
+    list[i] = refusal.ok() ? env.Undefined() : Napi::Value(env, MakeError(env, refusal));
+  }
   return list;
 }
 
@@ -257,6 +274,7 @@ Napi::Value PrepareSignature(const Napi::CallbackInfo& info) {
   result["outputTypes"] = TypesOf(info.Env(), signature->outputs());
   if (!signature->refusal().ok())
     result["refusal"] = Napi::Value(info.Env(), MakeError(info.Env(), signature->refusal()));
+  result["outputRefusals"] = OutputRefusals(info.Env(), *signature);
   result["id"] = SignatureTable::Get().Add(session_id, std::move(signature));
   return result;
 }

@@ -14,7 +14,8 @@ Napi::Value LoadSession(const Napi::CallbackInfo& info);
 Napi::Value ProveRowsOf(const Napi::CallbackInfo& info);
 // releaseSession(id) -> Promise<void>
 Napi::Value ReleaseSession(const Napi::CallbackInfo& info);
-// prepareSignature(sessionId, name, inputs, outputs, batchable) -> { id, inputTypes, outputTypes, refusal? }
+// prepareSignature(sessionId, name, inputs, outputs, batchable) -> { id, inputTypes, outputTypes, refusal?,
+// outputRefusals? }
 Napi::Value PrepareSignature(const Napi::CallbackInfo& info);
 // removeSignature(id)
 void RemoveSignature(const Napi::CallbackInfo& info);

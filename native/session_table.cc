@@ -1,5 +1,6 @@
 #include "session_table.h"
 
+#include <chrono>
 #include <exception>
 #include <new>
 
@@ -67,8 +68,21 @@ void SessionTable::Release(int id) {
   const auto entry = entries_.find(id);
   if (entry == entries_.end() || --entry->second.references > 0) return;
   last = std::move(entry->second.loaded);
-  by_key_.erase(entry->second.key);
+  Unshare(entry->second.key, id);
   entries_.erase(entry);
+}
+
+void SessionTable::Unshare(const std::string& key, int id) {
+  const auto known = by_key_.find(key);
+  if (known != by_key_.end() && known->second == id) by_key_.erase(known);
+}
+
+void SessionTable::ShareNoMore(const Session* session) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    const bool is_loaded = entry.loaded.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    if (is_loaded && entry.loaded.get().session.get() == session) Unshare(entry.key, id);
+  }
 }
 
 std::shared_ptr<Session> SessionTable::Find(int id) {

@@ -23,6 +23,8 @@ class SessionTable {
   int Acquire(const SessionOptions& options, Status* status);
   void Release(int id);
   std::shared_ptr<Session> Find(int id);
+  // From now on nobody gets that session who asks for one with the same options.
+  void ShareNoMore(const Session* session);
 
  private:
   struct Loaded {
@@ -35,6 +37,8 @@ class SessionTable {
     int references;
   };
   static Loaded Load(const SessionOptions& options);
+  // Needs the lock.
+  void Unshare(const std::string& key, int id);
 
   std::mutex mutex_;
   std::unordered_map<int, Entry> entries_;

@@ -9,6 +9,17 @@ namespace tensorgate {
 
 namespace {
 
+// `sparse tensor 'sp'`
+std::string DescribeComposite(const SignatureTensor& component) {
+  return component.composite_kind + " '" + component.composite + "'";
+}
+
+// `input 'x' (tensor 'x:0')`
+std::string Describe(const SignatureTensor& tensor, TensorRole role) {
+  return std::string(role == TensorRole::kInput ? "input '" : "output '") + tensor.alias + "' (tensor '" +
+         tensor.tensor_name + "'" + (tensor.composite.empty() ? ")" : ", of the " + DescribeComposite(tensor) + ")");
+}
+
 Status Resolve(const Session& session, SignatureTensor* tensor, TensorRole role) {
   const char* role_name = role == TensorRole::kInput ? "input" : "output";
   const auto found = session.Find(tensor->tensor_name, role);
@@ -16,17 +27,20 @@ Status Resolve(const Session& session, SignatureTensor* tensor, TensorRole role)
     return {code::kInvalidArgument, std::string("Could not find ") + role_name + " '" + tensor->alias +
                                         "': the graph has no tensor '" + tensor->tensor_name + "'."};
   if (!IsServable(found->dtype))
-    return {code::kInvalidArgument, std::string("The ") + role_name + " '" + tensor->alias + "' (tensor '" +
-                                        tensor->tensor_name + "') is of type " + DataTypeName(found->dtype) +
-                                        ", which cannot be sent over a wire. Use a signature without it."};
+    return {code::kInvalidArgument, "The " + Describe(*tensor, role) + " is of type " + DataTypeName(found->dtype) +
+                                        ", which cannot be sent over a wire."};
   tensor->output = found->output;
   tensor->dtype = static_cast<TF_DataType>(found->dtype);
   return {};
 }
 
-Status ResolveAll(const Session& session, std::vector<SignatureTensor>* tensors, TensorRole role) {
-  for (SignatureTensor& tensor : *tensors)
-    if (Status status = Resolve(session, &tensor, role); !status.ok()) return status;
+Status ResolveInputs(const Session& session, std::vector<SignatureTensor>* inputs) {
+  for (SignatureTensor& input : *inputs) {
+    Status status = Resolve(session, &input, TensorRole::kInput);
+    if (status.ok()) continue;
+    status.message += " Use a signature without it.";
+    return status;
+  }
   return {};
 }
 
@@ -41,6 +55,21 @@ std::vector<std::optional<size_t>> FindPassedInputs(std::span<const TF_Output> f
     passed.push_back(found == feeds.end() ? std::nullopt : std::optional<size_t>(found - feeds.begin()));
   }
   return passed;
+}
+
+// An output that cannot be fetched keeps the others from nothing: its refusal names them.
+void ResolveOutputs(const Session& session, std::vector<SignatureTensor>* outputs) {
+  std::string others;
+  for (SignatureTensor& output : *outputs) {
+    output.refusal = Resolve(session, &output, TensorRole::kOutput);
+    if (output.refusal.ok()) others += (others.empty() ? "" : ", ") + output.alias;
+  }
+  const std::string remedy = others.empty() ? " Use a signature without it."
+                                            : " Ask for the others by name, over gRPC (output_filter) or GraphPipe "
+                                              "(output names): " +
+                                                  others + ".";
+  for (SignatureTensor& output : *outputs)
+    if (!output.refusal.ok()) output.refusal.message += remedy;
 }
 
 // The tensor of the input's default. Null if it has none, or one that does not fit its type: then requests must have
@@ -63,8 +92,8 @@ std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, 
                                               std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
                                               SignatureTraits traits) {
   std::shared_ptr<Signature> signature(new Signature);
-  signature->refusal_ = ResolveAll(*session, &inputs, TensorRole::kInput);
-  if (signature->refusal_.ok()) signature->refusal_ = ResolveAll(*session, &outputs, TensorRole::kOutput);
+  signature->refusal_ = ResolveInputs(*session, &inputs);
+  ResolveOutputs(*session, &outputs);
   signature->batchable_ = traits.batchable;
   signature->steady_ = traits.steady;
   if (traits.batchable) session->NoteBatchable();
@@ -81,9 +110,9 @@ std::shared_ptr<Signature> Signature::Prepare(std::shared_ptr<Session> session, 
         {input.alias, input.dtype, signature->defaults_.back() != nullptr, input.other_names});
   }
   signature->passed_inputs_ = FindPassedInputs(signature->feeds_, signature->outputs_);
-  for (const SignatureTensor& output : signature->outputs_) {
-    signature->fetches_.push_back(output.output);
-    signature->all_outputs_.push_back(static_cast<uint32_t>(signature->all_outputs_.size()));
+  for (uint32_t i = 0; i < signature->outputs_.size(); i++) {
+    signature->fetches_.push_back(signature->outputs_[i].output);
+    if (signature->outputs_[i].refusal.ok()) signature->all_outputs_.push_back(i);
   }
   if (const TfliteModel* model = signature->session_->tflite(); model && signature->refusal_.ok())
     signature->refusal_ = model->CheckFeeds(signature->feeds_);
@@ -98,6 +127,25 @@ const Signature::GraphTensors& Signature::TensorsIn(const Session& general) cons
       moved_.fetches.push_back(general.Find(output.tensor_name, TensorRole::kOutput).value_or(GraphTensor{}).output);
   });
   return moved_;
+}
+
+const Status& Signature::RefusalOf(std::span<const uint32_t> wanted) const {
+  static const Status good;
+  if (all_outputs_.size() == outputs_.size()) return good;
+  for (size_t i = 0; i < (wanted.empty() ? outputs_.size() : wanted.size()); i++)
+    if (const Status& refusal = outputs_[wanted.empty() ? i : wanted[i]].refusal; !refusal.ok()) return refusal;
+  return good;
+}
+
+Status Signature::RefusalOfRows() const {
+  for (const auto* tensors : {&inputs_, &outputs_})
+    for (const SignatureTensor& tensor : *tensors)
+      if (!tensor.composite.empty())
+        return {code::kInvalidArgument,
+                "Signature \"" + name_ + "\" has the " + DescribeComposite(tensor) +
+                    ", whose components cannot be split into instances: send the request with \"inputs\" in place of "
+                    "\"instances\"."};
+  return {};
 }
 
 std::span<const uint32_t> Signature::FetchSet(std::span<const uint32_t> wanted) const {

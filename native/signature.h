@@ -31,8 +31,11 @@ struct SignatureTensor {
   std::optional<std::vector<int64_t>> shape;  // as declared: -1 is an unknown dimension; none: unknown rank
   std::optional<EncodedInput> fallback;       // an input's default, until Prepare() has made a tensor of it
   std::vector<std::string> other_names;       // what JSON requests may call it as well
+  std::string composite;                      // of a component: the alias of what it belongs to …
+  std::string composite_kind;                 // … and what that is, e.g. `sparse tensor`
   TF_Output output{nullptr, 0};
   TF_DataType dtype = TF_FLOAT;
+  Status refusal{};  // of an output: why it cannot be fetched
 };
 
 // What is known of a signature's runs beforehand.
@@ -45,8 +48,9 @@ struct SignatureTraits {
 // thread.
 class Signature {
  public:
-  // Resolves the tensors in the session's graph. The result is refused, with an error that names the tensor, if there
-  // is none of that name or if its dtype cannot cross the C API (RESOURCE and VARIANT hold raw pointers).
+  // Resolves the tensors in the session's graph. Where there is none of that name, or its dtype cannot cross the C API
+  // (RESOURCE and VARIANT hold raw pointers), what needs it is refused with an error that names the tensor: for an
+  // input the whole signature, for an output the requests that ask for it.
   static std::shared_ptr<Signature> Prepare(std::shared_ptr<Session> session, std::string name,
                                             std::vector<SignatureTensor> inputs, std::vector<SignatureTensor> outputs,
                                             SignatureTraits traits);
@@ -60,6 +64,10 @@ class Signature {
 
   // Why the signature cannot be run; good for one that can.
   const Status& refusal() const { return refusal_; }
+  // Why the outputs of `wanted` (indexes; empty: all) must not be fetched. To be looked at before each run.
+  const Status& RefusalOf(std::span<const uint32_t> wanted) const;
+  // Why requests cannot be split into rows: an input or output is made of several tensors, whose rows are no examples.
+  Status RefusalOfRows() const;
   const std::shared_ptr<Session>& session() const { return session_; }
   const std::string& name() const { return name_; }
   // Its number in the table, which JavaScript knows it by; 0 until it is there.
@@ -84,8 +92,9 @@ class Signature {
   // What an input is where a request leaves it out, shared by all requests; null if it has no default.
   const TensorPtr& DefaultOf(size_t input) const { return defaults_[input]; }
 
-  // Which outputs to fetch for a client that wants those of `wanted` (indexes, ascending, no duplicates). TensorFlow
-  // keeps an executor for each set of fetches for good, so after kMostFetchSets different ones all outputs are fetched.
+  // Which outputs to fetch for a client that wants those of `wanted` (indexes, ascending, no duplicates, not refused).
+  // TensorFlow keeps an executor for each set of fetches for good, so after kMostFetchSets different ones all outputs
+  // that can be are fetched.
   std::span<const uint32_t> FetchSet(std::span<const uint32_t> wanted) const;
 
  private:
@@ -106,8 +115,8 @@ class Signature {
   mutable std::atomic<bool> is_refused_{false};
   std::vector<std::optional<size_t>> passed_inputs_;  // by output
   std::vector<JsonInput> json_inputs_;
-  std::vector<TensorPtr> defaults_;  // by input
-  std::vector<uint32_t> all_outputs_;
+  std::vector<TensorPtr> defaults_;    // by input
+  std::vector<uint32_t> all_outputs_;  // that are not refused
   bool steady_ = false;
   mutable QuickRuns quick_runs_;
   mutable std::atomic<bool> batchable_{false};

@@ -124,6 +124,7 @@ Status ReadSubmission(std::span<const double> numbers, std::span<const uint8_t> 
   }
   if (std::adjacent_find(wanted.begin(), wanted.end(), std::greater_equal<>()) != wanted.end())
     return Malformed("wanted outputs must ascend");
+  if (const Status& refusal = request->signature->RefusalOf(wanted); !refusal.ok()) return refusal;
   request->body_bytes = body.size();
   request->work_size = 1;
   request->shape_key = 14695981039346656037u;

@@ -216,6 +216,7 @@ export class Server {
       ...chosen,
       target: flags.sessionTarget,
       workers: flags.numWorkers || availableParallelism(),
+      maxRunMillis: flags.maxRunTimeInMs,
       gpuMemoryLimitMb: flags.gpuMemoryLimitMb,
       sessionConfig: (devices) => generalSessionConfig({ ...threads, ...gpuMemory, devices, base }),
     });
@@ -331,10 +332,16 @@ export class Server {
       manager: this.#manager,
       describeDevices: (models: readonly string[]) => this.#devices.describe(models),
       reloading: { configurator: this.#configurator, metricValue: (name: string) => metrics.valueOf(name) },
-      ready: () => this.#ready,
+      obstacles: () => this.#obstacles(),
       options: { checkMethodNames: this.#options.flags.enableSignatureMethodNameCheck },
     };
     return createApi(parts, door);
+  }
+
+  /** Why no load balancer had better send requests here; empty where it may. */
+  #obstacles(): readonly string[] {
+    if (!this.#ready) return [this.#stopping ? 'The server is stopping.' : 'The server is starting.'];
+    return this.#devices.blocked().map((label) => `${label} is blocked by a run that has not ended in time.`);
   }
 
   #createGrpcDoor(): Door {

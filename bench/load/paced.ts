@@ -16,6 +16,10 @@ export interface PacedLoad extends Pick<Load, 'host' | 'port' | 'request' | 'dur
   /** Requests a second. */
   readonly rate: number;
   readonly mostConnections: number;
+  /** How long a good answer may take to count as in time; default: any time. */
+  readonly limitMillis?: number;
+  /** Sent in turns with `request`. */
+  readonly other?: { readonly request: Load['request']; readonly limitMillis: number };
 }
 
 /** In µs from when a request was due; NaN of none. */
@@ -33,6 +37,9 @@ export interface PacedResult {
   /** From the last request to the last answer. */
   readonly drainSeconds: number;
   readonly goodWhileSending: number;
+  /** Good answers within the limit, of `request` and of the other one. */
+  readonly inTime: number;
+  readonly otherInTime: number;
   /** p50 of the first ten good answers. */
   readonly firstP50Micros: number;
   readonly good: PacedLatencies;
@@ -52,8 +59,13 @@ export function runPaced(load: PacedLoad): Promise<PacedResult> {
   return withTempDir(async (folder) => {
     const file = join(folder, 'request');
     await writeFile(file, httpRequest(load));
-    const { host, port, rate, durationSeconds, mostConnections } = load;
-    const args = [host, port, file, rate, durationSeconds, mostConnections].map(String);
+    const { host, port, rate, durationSeconds, mostConnections, limitMillis = 0, other } = load;
+    const args = [host, port, file, rate, durationSeconds, mostConnections, limitMillis].map(String);
+    if (other !== undefined) {
+      const otherFile = join(folder, 'other-request');
+      await writeFile(otherFile, httpRequest({ ...load, request: other.request }));
+      args.push(otherFile, String(other.limitMillis));
+    }
     const timeoutMillis = durationSeconds * 1000 + DRAIN_MILLIS + GRACE_MILLIS;
     return parsePaced(await runProcess(join(BUILD, 'paced'), args, { timeoutMillis }));
   });
@@ -72,6 +84,8 @@ export function parsePaced(output: string): PacedResult {
     seconds: value('seconds'),
     drainSeconds: value('drain_seconds'),
     goodWhileSending: value('good_while_sending'),
+    inTime: value('in_time'),
+    otherInTime: value('other_in_time'),
     firstP50Micros: value('first_p50'),
     good: latencies('good'),
     refused: latencies('refused'),

@@ -1,16 +1,13 @@
 /** Ten times as many requests as the server can answer, for a while, at fixed times; then as many as usual. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { median } from '../../src/report/median.js';
-import { modelPath } from '../../test/support/models.js';
 import { withServer } from '../../test/support/with-server.js';
-import { buildPaced, type PacedLoad, type PacedResult, runPaced } from '../load/paced.js';
-import { wrk } from '../load/wrk.js';
+import { buildPaced, type PacedResult, runPaced } from '../load/paced.js';
 import { clientCpuMicros } from '../process-cpu.js';
 import { atLeast, atMost, requireFlag, type Scenario, type ScenarioOptions } from './scenario.js';
+import { capacityOf, clientNote, SLOW_MODEL_FLAGS, slowRequest, type Target, WORKERS } from './slow-model.js';
 
 const OVERLOAD = 10;
 const QUEUE_LIMIT = 30;
-const WORKERS = 2;
 /** That a request computes on a core: so long that ten times the capacity costs little to send and to refuse. */
 const MODEL_MILLIS = 30;
 /** Of the capacity: the load before and after the burst. */
@@ -31,16 +28,7 @@ const REFUSED = { path: 'burst, refused', measure: 'p99', ...atMost(5, 'ms') };
 const REFUSED_MEDIAN = { path: 'burst, refused', measure: 'p50', ...atMost(5, 'ms') };
 const RECOVERY = { path: '1 s after the burst, to before it', measure: 'p50, none refused', ...atMost(1.2) };
 
-const MODEL = 'slow';
-/** Each request runs by itself, so that the capacity does not depend on how many wait. */
-const FLAGS = [
-  `--model_base_path=${modelPath(MODEL)}`,
-  `--model_name=${MODEL}`,
-  '--enable_batching=false',
-  `--num_workers=${WORKERS}`,
-  '--tensorflow_intra_op_parallelism=1',
-  `--max_queued_requests_per_model=${QUEUE_LIMIT}`,
-];
+const FLAGS = [...SLOW_MODEL_FLAGS, `--max_queued_requests_per_model=${QUEUE_LIMIT}`];
 
 export const burst: Scenario = {
   bars: [GOODPUT, ANSWERED, REFUSED_MEDIAN, REFUSED, RECOVERY],
@@ -48,13 +36,11 @@ export const burst: Scenario = {
     requireFlag('max_queued_requests_per_model');
     await buildPaced();
     return withServer(FLAGS, async ({ ports }) => {
-      const to = { host: '127.0.0.1', port: ports.rest, request: requestOf(MODEL_MILLIS), mostConnections: 1000 };
+      const to = { host: '127.0.0.1', port: ports.rest, request: slowRequest(MODEL_MILLIS), mostConnections: 1000 };
       return judge(await measureBurst(to, options));
     });
   },
 };
-
-type Target = Omit<PacedLoad, 'rate' | 'durationSeconds'>;
 
 interface Burst {
   /** Answers per second of a closed loop that keeps the queue short. */
@@ -66,26 +52,10 @@ interface Burst {
   readonly clientCores: number;
 }
 
-async function measureBurst(
-  to: Target,
-  { long, rounds, durationSeconds, signal, onStep }: ScenarioOptions,
-): Promise<Burst> {
-  const capacities: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    signal.throwIfAborted();
-    onStep('burst: capacity');
-    const load = {
-      ...to,
-      door: 'rest',
-      connections: 1,
-      concurrency: 4 * WORKERS,
-      rate: undefined,
-      durationSeconds,
-    } as const;
-    const { goodAnswers, seconds } = await wrk.run({ ...load, replyBytes: 0 });
-    capacities.push(goodAnswers / seconds);
-  }
-  const capacity = median(capacities);
+async function measureBurst(to: Target, options: ScenarioOptions): Promise<Burst> {
+  const { long, signal, onStep } = options;
+  onStep('burst: capacity');
+  const capacity = await capacityOf(to, options);
   const normal = { ...to, rate: NORMAL_SHARE * capacity, durationSeconds: NORMAL_SECONDS };
   onStep('burst: normal load');
   const before = await runPaced(normal);
@@ -125,23 +95,5 @@ export function judge({ capacity, before, during, after, clientCores }: Burst) {
         `${goodput.toFixed(0)} answers/s, p99 ${(during.good.p99Micros / 1000).toFixed(0)} ms of ${(fullQueueMicros / 1000).toFixed(0)} ms ` +
         `that a full queue takes; ${during.refused.count} refused, ${during.failed} failed. The load generator took ${clientCores.toFixed(2)} cores, not subtracted. ${clientNote(during)}`,
     ],
-  };
-}
-
-/** What to think of the client's own part in latencies. */
-export function clientNote({ runsFirst }: PacedResult): string {
-  return runsFirst
-    ? 'The client ran before other threads.'
-    : 'The client was not allowed to run before other threads: its own waits for a core count, too.';
-}
-
-function requestOf(millis: number): PacedLoad['request'] {
-  return {
-    path: `/v1/models/${MODEL}:predict`,
-    contentType: 'application/json',
-    body: Buffer.from(JSON.stringify({ instances: [millis] })),
-    answersIn: () => {
-      throw new Error('The answers of a burst are counted, not read.');
-    },
   };
 }

@@ -8,9 +8,9 @@ import { benchModelPath } from '../model-folders.js';
 import { createCall } from '../models.js';
 import { createRequest } from '../requests.js';
 import { type Connection, connect } from '../trials/connection.js';
-import { clientNote } from './burst.js';
 import { reload } from './reload.js';
 import { atMost, type Scenario } from './scenario.js';
+import { clientNote } from './slow-model.js';
 
 const RATE = 500;
 const WINDOW_SECONDS = 3;

@@ -3,6 +3,7 @@ export const SCENARIO_NAMES = [
   'batching',
   'devices',
   'burst',
+  'deadlines',
   'first-requests',
   'load-cycles',
   'loads-beside',

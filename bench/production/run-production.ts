@@ -3,6 +3,7 @@ import { failureOf } from '../run-targets.js';
 import type { TargetResult } from '../targets-table.js';
 import { batching } from './batching.js';
 import { burst } from './burst.js';
+import { deadlines } from './deadlines.js';
 import { devices } from './devices.js';
 import { firstRequests } from './first-requests.js';
 import { loadCycles } from './load-cycles.js';
@@ -14,6 +15,7 @@ const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   batching,
   devices,
   burst,
+  deadlines,
   'first-requests': firstRequests,
   'load-cycles': loadCycles,
   'loads-beside': loadsBeside,

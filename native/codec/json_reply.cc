@@ -122,7 +122,8 @@ class ValuesPrinter {
       case TF_BOOL:
         return &ValuesPrinter::PrintBools;
       case TF_STRING:
-        return output.alias.ends_with("_bytes") ? &ValuesPrinter::PrintBytes : &ValuesPrinter::PrintTexts;
+        return output.is_bytes || output.alias.ends_with("_bytes") ? &ValuesPrinter::PrintBytes
+                                                                   : &ValuesPrinter::PrintTexts;
       default:
         return nullptr;
     }

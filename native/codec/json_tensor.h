@@ -69,6 +69,7 @@ struct JsonOutput {
   std::span<const int64_t> dims;
   const void* data = nullptr;
   std::function<std::string_view(size_t index)> string_at;
+  bool is_bytes = false;  // strings are printed in base64, as those of an alias that ends in _bytes
 };
 
 // Prints the reply's body, `{"predictions": …}` or `{"outputs": …}`, with TF Serving's number text and layout.

@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import batch_shape
 import bench
+import composites
 import control_flow
 import digits
 import dtypes
@@ -53,6 +54,7 @@ FAMILIES = (
     lite,
     pass_through,
     no_inputs,
+    composites,
     rows,
 )
 

@@ -112,6 +112,11 @@ export interface Api {
   /** All models that were ever configured, with the states of all their versions. */
   models(): readonly ModelStates[];
 
-  /** Whether the server takes requests: false while it loads its first models and again while it drains. */
+  /**
+   * Whether the server takes requests: false while it loads its first models, while it drains, and while a model of it is
+   * blocked by a run that does not end.
+   */
   ready(): boolean;
+  /** Why it is not, each a sentence; empty if it is. */
+  obstacles(): readonly string[];
 }

@@ -16,15 +16,15 @@ import { type Reloading, reloadConfig } from './reload-config.js';
 export interface ApiParts {
   readonly manager: Manager<SavedModel>;
   readonly reloading: Reloading;
-  /** Whether the server takes requests. */
-  readonly ready: () => boolean;
+  /** Why the server is not ready for requests, each a sentence; empty if it is. */
+  readonly obstacles: () => readonly string[];
   readonly options: ApiOptions;
   /** For JSON: the devices, and which of them these models have. Default: nothing is said of them. */
   readonly describeDevices?: (models: readonly string[]) => object;
 }
 
 /** The Api as one door has it: what comes through it is counted under its name. */
-export function createApi({ manager, reloading, ready, options, describeDevices }: ApiParts, door: DoorLabel): Api {
+export function createApi({ manager, reloading, obstacles, options, describeDevices }: ApiParts, door: DoorLabel): Api {
   return {
     ...createInferenceApi(manager, options, door),
     modelMetadata: (spec) => modelMetadata(manager, spec),
@@ -37,7 +37,8 @@ export function createApi({ manager, reloading, ready, options, describeDevices 
       return { ...describeConfig(state), ...devices, loaded_models: loadedModels(manager) };
     },
     models: () => models(manager),
-    ready,
+    ready: () => obstacles().length === 0,
+    obstacles,
   };
 }
 

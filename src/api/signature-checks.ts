@@ -3,7 +3,7 @@
  * classifier.cc and regressor.cc), since clients match on them.
  */
 import { invalidArgument } from '../errors.js';
-import type { SignatureInfo } from '../servables/signature-info.js';
+import { declaredAliases, type SignatureInfo } from '../servables/signature-info.js';
 import { CLASSIFY_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
 
 /** Alias of the one input of both methods, of Classify's outputs, and of Regress' only one. */
@@ -19,7 +19,7 @@ export const OUTPUTS = 'outputs';
 export function checkClassifySignature(signature: SignatureInfo, checkMethodName: boolean): string[] {
   if (checkMethodName) checkMethod(signature, CLASSIFY_METHOD, 'classification');
   checkInputs(signature, 'classification');
-  const count = signature.outputs.length;
+  const count = declaredAliases(signature.outputs).length;
   if (count !== 1 && count !== 2) throw invalidArgument(`Expected one or two output Tensors, found ${count}`);
   const wanted = [CLASSES, SCORES].filter((alias) => hasOutput(signature, alias));
   if (wanted.length > 0) return wanted;
@@ -33,7 +33,7 @@ export function checkClassifySignature(signature: SignatureInfo, checkMethodName
 export function checkRegressSignature(signature: SignatureInfo, checkMethodName: boolean): string[] {
   if (checkMethodName) checkMethod(signature, REGRESS_METHOD, 'regression');
   checkInputs(signature, 'regression');
-  if (signature.outputs.length !== 1) throw invalidArgument('Expected one output Tensor.');
+  if (declaredAliases(signature.outputs).length !== 1) throw invalidArgument('Expected one output Tensor.');
   if (hasOutput(signature, OUTPUTS)) return [OUTPUTS];
   throw invalidArgument(`No regression outputs found in SignatureDef: ${describe(signature)}`);
 }
@@ -44,7 +44,7 @@ function checkMethod({ methodName }: SignatureInfo, expected: string, kind: stri
 }
 
 function checkInputs(signature: SignatureInfo, kind: string): void {
-  if (signature.inputs.length !== 1) throw invalidArgument('Expected one input Tensor.');
+  if (declaredAliases(signature.inputs).length !== 1) throw invalidArgument('Expected one input Tensor.');
   if (signature.inputs[0]?.alias === INPUTS) return;
   throw invalidArgument(`No ${kind} inputs found in SignatureDef: ${describe(signature)}`);
 }
@@ -55,6 +55,6 @@ function hasOutput({ outputs }: SignatureInfo, alias: string): boolean {
 
 /** In place of the SignatureDef's whole text. */
 function describe({ name, methodName, inputs, outputs }: SignatureInfo): string {
-  const list = (tensors: SignatureInfo['inputs']) => tensors.map(({ alias }) => alias).join(', ');
+  const list = (tensors: SignatureInfo['inputs']) => declaredAliases(tensors).join(', ');
   return `${name} (method_name ${methodName}; inputs: ${list(inputs)}; outputs: ${list(outputs)})`;
 }

@@ -22,6 +22,7 @@ import type { HttpOptions } from './http-handler.js';
 
 export type { HttpExchange, HttpHandler, HttpOptions } from './http-handler.js';
 export { retryAfterHeaders } from './http-retry-after.js';
+export { deadlineOf, TIMEOUT_HEADERS } from './http-timeout.js';
 export { ReusedBuffer } from './reused-buffer.js';
 
 /**

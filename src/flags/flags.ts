@@ -192,6 +192,8 @@ export const FLAGS = [
     default: 10_000, help: 'Requests of a model that may wait for a worker; further ones fail with RESOURCE_EXHAUSTED. 0 is any number.' },
   { name: 'max_queue_wait_in_ms', group: 'Execution', type: 'int', unit: 'milliseconds', min: 0, max: MAX_INT32,
     default: 10_000, help: 'Requests that are expected to wait for longer fail at once with RESOURCE_EXHAUSTED; 0: only those whose deadline comes first.' },
+  { name: 'max_run_time_in_ms', group: 'Execution', type: 'int', unit: 'milliseconds', min: 0, max: MAX_INT32, default: 300_000,
+    help: 'A run that takes longer is given up, and its model is loaded anew once the run has ended; 0 is any time.' },
   { name: 'max_concurrent_runs_per_model', group: 'Execution', type: 'int', unit: 'runs', min: 0, max: 4096, default: 0,
     help: 'Runs of a model that may go on at the same time; 0: as many as there are workers.' },
   { name: 'tensorflow_session_parallelism', group: 'Execution', ...THREADS64, default: 0,

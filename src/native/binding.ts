@@ -114,6 +114,8 @@ export interface SignatureTensorName {
   readonly otherNames?: readonly string[];
   /** As declared, for messages: -1 is an unknown dimension. */
   readonly shape?: readonly number[] | undefined;
+  /** Of a component: the input or output that it belongs to, which has no rows for JSON requests in row form. */
+  readonly composite?: { readonly alias: string; readonly kind: string };
   /**
    * What an input is in JSON requests that leave it out, as submit() takes one (native/submission.h). One that does not fit
    * the tensor's type is as none.
@@ -126,8 +128,10 @@ export interface PreparedSignature {
   /** DataType numbers as the graph has them, in the order given. */
   readonly inputTypes: readonly number[];
   readonly outputTypes: readonly number[];
-  /** Why it cannot be run: a tensor that the graph does not have, or that is a RESOURCE or VARIANT. */
+  /** Why it cannot be run: an input that the graph does not have, or that is a RESOURCE or VARIANT. */
   readonly refusal?: Error;
+  /** Why single outputs, by their places, cannot be asked for; likewise. Undefined: all can. */
+  readonly outputRefusals?: readonly (Error | undefined)[];
 }
 
 /** What a model's lane in a queue takes in; 0 always means no limit. */
@@ -165,8 +169,27 @@ export interface LaneOptions {
   /** Servables of one model share its lane, and its limits are those given last. */
   readonly model: string;
   readonly limits: LaneLimits;
+  /** What it runs: closed when a run of the lane blocks it. Default: no session is closed. */
+  readonly session?: SessionId | undefined;
   /** Of this servable alone; undefined: small requests that wait anyway share a run where the signature allows it. */
   readonly batching?: BatchPolicy | undefined;
+}
+
+/** A lane that takes nothing any more, since a run of it has not ended in time. */
+export interface BlockedLane {
+  readonly lane: LaneId;
+  /** Whether it is in a report for the first time. */
+  readonly isNew: boolean;
+  /** Such runs that have not ended yet. It is in no further report once there is none. */
+  readonly runs: number;
+}
+
+export interface RunReport {
+  /** Worker threads that are to be started in place of those that runs hold. */
+  readonly replacements: number;
+  readonly lanes: readonly BlockedLane[];
+  /** Numbers of this environment's requests whose run has just been found to block. */
+  readonly givenUp: readonly number[];
 }
 
 export interface QueueStats {
@@ -180,6 +203,13 @@ export interface QueueStats {
   readonly quick: number;
   /** Requests that were not taken in. */
   readonly refused: number;
+  /** Requests that were taken in and not run, since they could not be answered in time any more. */
+  readonly dropped: number;
+  /** Requests that a worker has run and that were answered after their deadline, so in vain. */
+  readonly late: number;
+  /** Workers that are held by a run which goes on for too long, and runs that have blocked their lanes so far. */
+  readonly held: number;
+  readonly blocked: number;
   /** Rows that workers have run, those that filled runs up included … */
   readonly rows: number;
   /** … and in how many runs: of up to 1, 2, 4 … 1024 rows, and of more. */
@@ -282,12 +312,20 @@ export interface Binding {
   allowSlowerQuickRuns(times: number): void;
   /**
    * Runs requests in the calling thread until none came for `idleMillis`, or for a second. Returns whether to call
-   * again: false once the queue is closed.
+   * again: false once the queue is closed, or where there is a worker too many.
    */
   serve(queue: QueueId, idleMillis: number): boolean;
   /** A servable's way into the queue. Pair with closeLane; requests that wait by then are still served. */
   openLane(queue: QueueId, options: LaneOptions): LaneId;
   closeLane(id: LaneId): void;
+  /** Has the lane refuse what waits and what comes, UNAVAILABLE, as if a run had blocked it. */
+  blockLane(id: LaneId): void;
+  /**
+   * To be called several times a second: finds runs that hold their workers for nobody, and those that have taken longer than
+   * `longestRunMillis` (0: none has), whose lanes are blocked and whose sessions are closed, which ends what can be ended. No
+   * more than `mostExtraWorkers` are asked for at a time. Undefined where nothing is to be said.
+   */
+  watchRuns(queue: QueueId, longestRunMillis: number, mostExtraWorkers: number): RunReport | undefined;
 
   /** Where finished requests are delivered; once per environment. The mailbox's layout: native/completion_port.h. */
   attach(mailbox: Float64Array, onCompletions: (records: number) => void): void;

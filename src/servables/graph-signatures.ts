@@ -7,7 +7,7 @@ import { invalidArgument, resourceExhausted, toServingError } from '../errors.js
 import { binding, type PreparedSignature, type SessionId, type SignatureTensorName } from '../native/binding.js';
 import type { DataType } from '../tensor/dtype.js';
 import type { TensorPredictRequest } from '../tensor/predict-request.js';
-import { Signature, type SignatureCall } from './signature.js';
+import { checkIsTensor, Signature, type SignatureCall } from './signature.js';
 import type { TensorInfo } from './signature-info.js';
 
 const MOST_SIGNATURES = 256;
@@ -75,9 +75,10 @@ export class GraphSignatures {
 
 function prepare(session: SessionId, inputs: SignatureTensorName[], outputs: SignatureTensorName[]): PreparedSignature {
   const prepared = binding.prepareSignature(session, '', inputs, outputs, false, false);
-  if (prepared.refusal === undefined) return prepared;
+  const refusal = prepared.refusal ?? prepared.outputRefusals?.find((each) => each !== undefined);
+  if (refusal === undefined) return prepared;
   binding.removeSignature(prepared.id);
-  throw toServingError(prepared.refusal);
+  throw toServingError(refusal);
 }
 
 /** The graph tensor meant by a name that is an alias, a graph tensor's name, or empty for the one at this place. */
@@ -89,6 +90,7 @@ function resolve(
 ): SignatureTensorName {
   const info = name === '' ? declared?.[place] : declared?.find(({ alias }) => alias === name);
   if (info !== undefined) return { alias: info.alias, tensorName: info.tensorName };
+  checkIsTensor(name, role === 'input' ? 'Input' : 'Output', declared ?? []);
   if (name === '') throw invalidArgument(`There is no default ${role} number ${place + 1}: please name the ${role}.`);
   return { alias: name, tensorName: name.includes(':') ? name : `${name}:0` };
 }

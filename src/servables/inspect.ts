@@ -10,7 +10,7 @@ import {
   readSavedModel,
   signatureInfos,
 } from './saved-model-file.js';
-import type { SignatureInfo, TensorInfo } from './signature-info.js';
+import { isSendable, type SignatureInfo, type TensorInfo } from './signature-info.js';
 import { hasTfliteModel, readTfliteFile } from './tflite-file.js';
 import { tfliteSignatures, unservedSignatures } from './tflite-signatures.js';
 
@@ -67,7 +67,11 @@ function formatMetaGraph(metaGraph: MetaGraphInfo, proofs: readonly RowProof[] |
 function formatSignature(signature: SignatureInfo, batching: string): string {
   const tensors = [...signature.inputs, ...signature.outputs];
   const width = Math.max(...tensors.map(({ alias }) => alias.length), 0);
-  const list = (infos: readonly TensorInfo[]) => infos.map((info) => `      ${formatTensor(info, width)}\n`).join('');
+  const list = (infos: readonly TensorInfo[]) =>
+    infos
+      .flatMap((info, i) => [...formatComposite(info, infos[i - 1], width), formatTensor(info, width)])
+      .map((line) => `      ${line}\n`)
+      .join('');
   return (
     `\n  Signature ${signature.name} (${signature.methodName || 'no method name'})\n` +
     `    inputs\n${list(signature.inputs)}    outputs\n${list(signature.outputs)}` +
@@ -77,5 +81,12 @@ function formatSignature(signature: SignatureInfo, batching: string): string {
 
 function formatTensor(info: TensorInfo, width: number): string {
   const dtype = dataTypeName(info.dtype).padEnd(10);
-  return `${info.alias.padEnd(width)}  ${dtype}  ${formatShape(info.shape)}  ${info.tensorName}`;
+  const note = isSendable(info) ? '' : '  (stays in the process)';
+  return `${info.alias.padEnd(width)}  ${dtype}  ${formatShape(info.shape)}  ${info.tensorName}${note}`;
+}
+
+/** A line of its own before the first of the components. */
+function formatComposite({ composite }: TensorInfo, before: TensorInfo | undefined, width: number): string[] {
+  if (composite === undefined || composite.alias === before?.composite?.alias) return [];
+  return [`${composite.alias.padEnd(width)}  ${composite.kind} of`];
 }

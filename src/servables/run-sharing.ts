@@ -1,6 +1,6 @@
 /** Whether requests of a signature share runs: what is asked for, what its graph proves, and what has been found out since. */
 import { type BatchPolicy, binding, type RowProof, type SignatureId } from '../native/binding.js';
-import type { SignatureInfo, TensorInfo } from './signature-info.js';
+import { type SignatureInfo, whyNotBatchable } from './signature-info.js';
 
 /** --enable_batching. */
 export type BatchingMode = 'auto' | 'true' | 'false';
@@ -30,22 +30,11 @@ export function runSharingOf(
   proof: RowProof | undefined,
 ): RunSharing {
   if (batching.kind === 'off') return off(batching.reason);
-  const obstacle = whyWithoutRows(info);
+  const obstacle = whyNotBatchable(info);
   if (obstacle !== undefined) return off(obstacle);
   if (batching.kind === 'declared') return { kind: 'declared' };
   if (proof?.proven) return { kind: 'proven' };
   return { ...off(proof?.reason ?? 'graphs of TensorFlow Lite are not analysed'), isUnproven: true };
-}
-
-/** Why its shapes do not allow it (isBatchable()), as a clause; undefined if they do. */
-function whyWithoutRows({ inputs, outputs }: SignatureInfo): string | undefined {
-  if (inputs.length === 0) return 'it has no inputs';
-  if (outputs.length === 0) return 'it has no outputs';
-  const hasNone = ({ shape }: TensorInfo) => shape?.[0] !== -1;
-  const input = inputs.find(hasNone);
-  const tensor = input ?? outputs.find(hasNone);
-  if (tensor === undefined) return undefined;
-  return `${input === undefined ? 'output' : 'input'} '${tensor.alias}' is not declared with a first dimension of unknown size`;
 }
 
 /** `proven`, `declared` or `off (reason)`. */

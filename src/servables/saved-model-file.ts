@@ -4,14 +4,9 @@ import { join } from 'node:path';
 import { failedPrecondition, invalidArgument, notFound, toServingError } from '../errors.js';
 import { decodeMessage, encodeMessage, type MessageType } from '../formats/protobuf.js';
 import { parseTextProto } from '../formats/text-proto.js';
-import {
-  MetaGraphDef_MetaInfoDef,
-  SaverDef,
-  SignatureDef,
-  type TensorInfo as TensorInfoMessage,
-} from '../gen/messages.js';
-import type { DataType } from '../tensor/dtype.js';
-import type { SignatureInfo, TensorInfo } from './signature-info.js';
+import { MetaGraphDef_MetaInfoDef, SaverDef, SignatureDef } from '../gen/messages.js';
+import type { SignatureInfo } from './signature-info.js';
+import { compareBytes, tensorInfos } from './tensor-infos.js';
 
 /** MetaGraphDef without its graph, which can be large and which only TensorFlow needs. */
 interface MetaGraphSummary {
@@ -142,26 +137,6 @@ function signatureInfo(name: string, def: SignatureDef): SignatureInfo {
     ...(def.defaults.size === 0 ? {} : { defaults: def.defaults }),
     signatureDef: encodeMessage(SignatureDef, def),
   };
-}
-
-function tensorInfos(tensors: ReadonlyMap<string, TensorInfoMessage>): TensorInfo[] {
-  return [...tensors]
-    .map(([alias, tensor]) => ({
-      alias,
-      tensorName: tensor.name ?? '',
-      dtype: tensor.dtype as DataType,
-      shape: shapeOf(tensor),
-    }))
-    .sort((a, b) => compareBytes(a.alias, b.alias));
-}
-
-function shapeOf({ tensor_shape: shape }: TensorInfoMessage): number[] | undefined {
-  if (shape === undefined || shape.unknown_rank) return undefined;
-  return shape.dim.map(({ size }) => Number(size));
-}
-
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** A meta graph of a SavedModel: its tags, and the TensorFlow that wrote it. */

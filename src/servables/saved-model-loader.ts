@@ -8,6 +8,7 @@ import { log } from '../log.js';
 import {
   type BatchPolicy,
   binding,
+  type LaneId,
   type LaneLimits,
   type LoadedSession,
   type RowProof,
@@ -17,7 +18,7 @@ import {
 import { Cancellation } from '../tensor/predict-request.js';
 import { isCpu } from '../workers/device-names.js';
 import type { DeviceSetup } from '../workers/devices.js';
-import type { WorkerPool } from '../workers/pool.js';
+import type { LaneOwner, WorkerPool } from '../workers/pool.js';
 import { defaultInput } from './default-input.js';
 import { countLoad } from './load-metrics.js';
 import { loadSession } from './load-session.js';
@@ -157,8 +158,13 @@ interface Replica {
   readonly model: SavedModel;
   readonly signatures: readonly Signature[];
   readonly pool: WorkerPool;
+  readonly lane: LaneId;
+  readonly session: SessionId;
   readonly isRemote: boolean;
 }
+
+/** Where a model that a run has blocked cannot be loaded anew at once. */
+const RELOAD_AGAIN_MILLIS = 10_000;
 
 /** Where inputs and outputs lie, too. */
 const LEAN_DEVICE = 'CPU:0';
@@ -188,8 +194,14 @@ export class SavedModelLoader implements Loader<SavedModel> {
   /** Read anew by each load. */
   #sessionConfig: ConfigProto | undefined;
   #sessions: readonly SessionId[] = [];
-  /** One for each device; on another server, one for each time that it was loaded there, the last one in use. */
+  /** One for each time that it was loaded on a device or on another server. */
   #replicas: readonly Replica[] = [];
+  /** Those in use: one for each device. */
+  #current: readonly Replica[] = [];
+  /** Of these, those that a run has blocked. */
+  readonly #blocked = new Set<LaneId>();
+  /** Settled once load() is. */
+  #loaded: Promise<unknown> = Promise.resolve();
   /** How often another server has had to load it again. */
   #generation = 0;
   #renewal: Promise<void> | undefined;
@@ -212,7 +224,9 @@ export class SavedModelLoader implements Loader<SavedModel> {
   async load(): Promise<SavedModel> {
     const isWanted = () => !this.#cancellation.cancelled;
     try {
-      return await countLoad(this.#version.path, () => loadUnchanged(this.#files, () => this.#load(), isWanted));
+      const model = countLoad(this.#version.path, () => loadUnchanged(this.#files, () => this.#load(), isWanted));
+      this.#loaded = model.catch(() => {});
+      return await model;
     } finally {
       this.#cancellation.onCancel(() => {}); // the listener there is would keep the last request of the warm-up
     }
@@ -226,6 +240,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
     const loaded = await this.#loadPreferred();
     try {
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
+      this.#current = this.#replicas;
       for (const { model } of this.#replicas) await this.#options.warmUp?.(model, path, this.#cancellation);
       noteMlmd(id, path);
       await this.#files.check();
@@ -275,8 +290,12 @@ export class SavedModelLoader implements Loader<SavedModel> {
   }
 
   #closeReplicas(): void {
-    for (const { model } of this.#replicas) model.close();
+    for (const { model, pool, lane } of this.#replicas) {
+      pool.forgetLane(lane);
+      model.close();
+    }
     this.#replicas = [];
+    this.#current = [];
   }
 
   #replica({ session, pool }: Loaded, batching: BatchingOfVersion): Replica {
@@ -296,7 +315,13 @@ export class SavedModelLoader implements Loader<SavedModel> {
       return signature;
     });
     const { limits = NO_LIMITS } = this.#options;
-    const lane = binding.openLane(pool.queue, { model: id.name, limits, batching: policyOf(batching) });
+    const lane = binding.openLane(pool.queue, {
+      model: id.name,
+      session: session.id,
+      limits,
+      batching: policyOf(batching),
+    });
+    pool.watchLane(lane, this.#laneOwner(session.id, lane, batching));
     const model = new SavedModel({
       id,
       session: session.id,
@@ -309,17 +334,78 @@ export class SavedModelLoader implements Loader<SavedModel> {
       sibling: first?.model,
     });
     const isRemote = this.#options.sessionTarget !== undefined && session.tflite === undefined;
-    return { model, signatures, pool, isRemote };
+    return { model, signatures, pool, lane, session: session.id, isRemote };
   }
 
   /** The first replica answers for all of them; on the only device of the server there is nothing to choose. */
   #spread(batching: BatchingOfVersion): SavedModel {
     const [first] = this.#replicas as readonly [Replica];
     if (first.isRemote) this.#useLast(batching);
-    const places = this.#replicas.flatMap(({ model, pool: { load } }) => (load === undefined ? [] : [{ model, load }]));
+    const places = this.#current.flatMap(({ model, pool: { load } }) => (load === undefined ? [] : [{ model, load }]));
     if (places.length > 0) first.model.spreadOver(places);
-    if (places.length > 1) logReplicas(this.#version.id, this.#replicas);
+    if (places.length > 1) logReplicas(this.#version.id, this.#current);
     return first.model;
+  }
+
+  /** What is done about runs of the replica that do not end. */
+  #laneOwner(session: SessionId, lane: LaneId, batching: BatchingOfVersion): LaneOwner {
+    const label = `Servable ${formatServableId(this.#version.id)}`;
+    return {
+      session,
+      label,
+      onBlocked: () => {
+        log.error(
+          `${label} is blocked: a run of it has not ended within the limit (--max_run_time_in_ms). It refuses all requests ` +
+            'until that run has ended and it has been loaded anew.',
+        );
+        this.#blocked.add(lane);
+        if (this.#current.length > 1) this.#useCurrent(batching);
+      },
+      onFree: () => void this.#replace(lane, batching),
+    };
+  }
+
+  /** Has the model loaded anew where a run has blocked it. Its session is closed; the one that answers for all stays. */
+  async #replace(lane: LaneId, batching: BatchingOfVersion): Promise<void> {
+    await this.#loaded; // the blocked run may have been its warm-up's
+    const blocked = this.#current.find((replica) => replica.lane === lane);
+    if (blocked === undefined || this.#unloading) return;
+    const label = `Servable ${formatServableId(this.#version.id)}`;
+    try {
+      const session = await this.#loadSessionOn(blocked.pool);
+      if (this.#unloading) return await binding.releaseSession(session.id);
+      const loaded = { session, pool: blocked.pool };
+      const fresh = this.#replica(loaded, batching);
+      this.#keep([loaded]);
+      // The first one answers for all of them, with or without a session.
+      this.#replicas = [...this.#replicas.filter((replica, i) => i === 0 || replica !== blocked), fresh];
+      this.#current = this.#current.map((replica) => (replica === blocked ? fresh : replica));
+      this.#blocked.delete(lane);
+      this.#useCurrent(batching);
+      blocked.pool.forgetLane(lane);
+      blocked.model.letGo();
+      await this.#release(blocked.session);
+      log.warn(`${label} was loaded anew, and takes requests again.`);
+    } catch (error) {
+      log.error(`${label} could not be loaded anew, and is tried again: ${toServingError(error).message}`);
+      setTimeout(() => void this.#replace(lane, batching), RELOAD_AGAIN_MILLIS).unref();
+    }
+  }
+
+  async #release(session: SessionId): Promise<void> {
+    this.#sessions = this.#sessions.filter((each) => each !== session);
+    binding.unnameSession(session, traceName(this.#version.id));
+    await binding.releaseSession(session);
+  }
+
+  /** Sends requests to the replicas that are not blocked; if all are, to these, to be told so. */
+  #useCurrent(batching: BatchingOfVersion): void {
+    const [first] = this.#replicas as readonly [Replica];
+    const able = this.#current.filter(({ lane }) => !this.#blocked.has(lane));
+    const used = able.length > 0 ? able : this.#current;
+    const places = used.map(({ model, pool }) => ({ model, load: pool.load ?? { inFlight: 0 } }));
+    if (first.isRemote) this.#useLast(batching);
+    else first.model.spreadOver(places);
   }
 
   /** Sends requests to where the other server has loaded the model last, and has it loaded again once that is lost. */
@@ -359,6 +445,7 @@ export class SavedModelLoader implements Loader<SavedModel> {
       const loaded = await this.#loadPreferred();
       this.#keep(loaded);
       for (const each of loaded) this.#replicas = [...this.#replicas, this.#replica(each, batching)];
+      this.#current = this.#replicas.slice(-loaded.length);
     } finally {
       this.#useLast(batching); // of this generation, so that the next loss is noticed
     }
@@ -395,6 +482,15 @@ export class SavedModelLoader implements Loader<SavedModel> {
     await releaseAll(sessions.map((session) => session.id));
     const { reason } = tried[failed] as PromiseRejectedResult;
     throw pools.length === 1 ? reason : deviceError((pools[failed] as WorkerPool).device, reason);
+  }
+
+  /** As #loadPreferred() has done on that device. */
+  async #loadSessionOn(pool: WorkerPool): Promise<LoadedSession> {
+    const { tflite } = this.#options;
+    const files = this.#files;
+    return tflite !== undefined && hasTfliteModel(files.directory)
+      ? loadTfliteSession(files, tflite)
+      : this.#loadSession(pool);
   }
 
   /** The lean session where graph and device allow it, else the general one. */

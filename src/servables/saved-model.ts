@@ -70,6 +70,7 @@ export class SavedModel {
   /** Of JSON requests: the only signature there is, else empty. */
   readonly #jsonSignature: string;
   readonly #runner: Runner;
+  #hasLetGo = false;
 
   constructor(options: SavedModelOptions) {
     this.id = options.id;
@@ -159,14 +160,24 @@ export class SavedModel {
     }
   }
 
-  /** Gives lane and prepared calls back; the session's owner releases the session. */
-  close(): void {
+  /**
+   * Gives lane and prepared calls back; the session's owner releases the session. Requests go to other replicas from then on,
+   * which this one still answers for.
+   */
+  letGo(): void {
+    if (this.#hasLetGo) return;
+    this.#hasLetGo = true;
     binding.closeLane(this.#lane);
     for (const { id } of this.#signatures.values()) {
       signatureNames.delete(id);
       binding.removeSignature(id);
     }
     this.#graphSignatures.close();
+  }
+
+  /** Lets go, and retires what its requests are recorded with. */
+  close(): void {
+    this.letGo();
     for (const recorder of this.#allRecorders) metrics.requests.retire(recorder);
   }
 

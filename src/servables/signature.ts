@@ -31,6 +31,8 @@ export class Signature {
   readonly #prepared: PreparedSignature;
   readonly #inputIndex: ReadonlyMap<string, number>;
   readonly #outputIndex: ReadonlyMap<string, number>;
+  /** Why everything cannot be asked for: the first output that cannot be sent. */
+  readonly #refusalOfAll: Error | undefined;
   readonly #outputAliases: readonly string[];
   /** For requests that call inputs by their other names; undefined: there are none. */
   readonly #otherOutputNames: readonly string[] | undefined;
@@ -44,6 +46,7 @@ export class Signature {
     this.#prepared = prepared;
     this.#inputIndex = placesOf(info.inputs);
     this.#outputIndex = placesOf(info.outputs);
+    this.#refusalOfAll = prepared.outputRefusals?.find((refusal) => refusal !== undefined);
     this.#outputAliases = info.outputs.map((output) => output.alias);
     this.#otherOutputNames = info.inputs.some(({ otherNames }) => otherNames !== undefined)
       ? info.outputs.map(({ alias, otherNames }) => otherNames?.[0] ?? alias)
@@ -61,8 +64,8 @@ export class Signature {
 
   /**
    * Checks names, dtypes and shapes of a request. Throws INVALID_ARGUMENT in full sentences, also for a signature that
-   * cannot be run at all; whether the shapes suit the
-   * model is for the run to say, as in TF Serving.
+   * cannot be run at all, and where an output that cannot be sent is asked for; whether the shapes suit the model is for
+   * the run to say, as in TF Serving.
    */
   call(request: TensorPredictRequest): SignatureCall {
     const { inputTypes, refusal } = this.#prepared;
@@ -77,6 +80,7 @@ export class Signature {
     }
     const body = request.inputs.length < this.info.inputs.length ? this.#complete(inputs, request.body) : request.body;
     if (request.outputFilter.length > 0) return this.#callFor(inputs, body, request);
+    if (this.#refusalOfAll !== undefined) throw toServingError(this.#refusalOfAll);
     return { signature: this, inputs, body, fetches: ALL, order: undefined, outputNames: this.#outputNames(request) };
   }
 
@@ -85,15 +89,17 @@ export class Signature {
    * such that have a default.
    */
   covers(request: TensorPredictRequest): boolean {
-    const { inputs } = this.info;
+    const { inputs, outputs } = this.info;
     const sent = (index: number) =>
       request.inputs.some(({ name }, place) => (name === '' ? place : this.#inputIndex.get(name)) === index);
     return (
       request.inputs.length <= inputs.length &&
       (request.inputs.length === inputs.length ||
         inputs.every((_, index) => this.#defaults[index] !== undefined || sent(index))) &&
-      request.inputs.every((input) => input.name === '' || this.#inputIndex.has(input.name)) &&
-      request.outputFilter.every((name, place) => this.#outputPlace(name, place) !== undefined)
+      request.inputs.every(({ name }) => name === '' || this.#inputIndex.has(name) || isComposite(name, inputs)) &&
+      request.outputFilter.every(
+        (name, place) => this.#outputPlace(name, place) !== undefined || isComposite(name, outputs),
+      )
     );
   }
 
@@ -104,6 +110,7 @@ export class Signature {
   #indexOf(input: InputTensor, place: number): number {
     const index = input.name === '' ? place : this.#inputIndex.get(input.name);
     if (index !== undefined && index < this.info.inputs.length) return index;
+    checkIsTensor(input.name, 'Input', this.info.inputs);
     const which = input.name === '' ? `input number ${place + 1}` : `input '${input.name}'`;
     throw invalidArgument(`Signature '${this.name}' has no ${which}. Its inputs are: ${this.#list('inputs')}.`);
   }
@@ -147,7 +154,8 @@ export class Signature {
     const { outputFilter: filter, allowGraphTensors: byPlace = false } = request;
     const wanted = filter.map((name, place) => {
       const index = byPlace ? this.#outputPlace(name, place) : this.#outputIndex.get(name);
-      if (index !== undefined) return index;
+      if (index !== undefined) return this.#checkSendable(index);
+      this.#refuseComposite(name);
       throw invalidArgument(
         `Signature '${this.name}' has no output '${name}'. Its outputs are: ${this.#list('outputs')}.`,
       );
@@ -158,6 +166,24 @@ export class Signature {
       throw invalidArgument(`An output is asked for twice: ${outputNames.join(', ')}.`);
     const order = wanted.map((index) => fetches.indexOf(index));
     return { signature: this, inputs, body, fetches, order, outputNames };
+  }
+
+  #checkSendable(output: number): number {
+    const refusal = this.#prepared.outputRefusals?.[output];
+    if (refusal !== undefined) throw toServingError(refusal);
+    return output;
+  }
+
+  /** Throws if an output of that name is made of several tensors. */
+  #refuseComposite(name: string): void {
+    const { outputs } = this.info;
+    checkIsTensor(
+      name,
+      'Output',
+      outputs.filter((_, index) => this.#prepared.outputRefusals?.[index] === undefined),
+    );
+    const component = outputs.findIndex(({ composite }) => composite?.alias === name);
+    if (component >= 0) this.#checkSendable(component);
   }
 
   #list(side: 'inputs' | 'outputs'): string {
@@ -179,6 +205,23 @@ function defaultsOf({ inputs, defaults }: SignatureInfo): (DefaultInput | undefi
     const tensor = defaults.get(alias);
     return tensor && defaultInput(alias, tensor);
   });
+}
+
+function isComposite(name: string, tensors: readonly TensorInfo[]): boolean {
+  return tensors.some(({ composite }) => composite?.alias === name);
+}
+
+/** Throws INVALID_ARGUMENT if `name` is that of an input or output made of several tensors. */
+export function checkIsTensor(name: string, role: 'Input' | 'Output', tensors: readonly TensorInfo[]): void {
+  const components = tensors.filter(({ composite }) => composite?.alias === name);
+  const kind = components[0]?.composite?.kind;
+  if (kind === undefined) return;
+  const names = components.map(({ alias }) => alias).join(', ');
+  const article = /^[aeiou]/.test(kind) ? 'an' : 'a';
+  const ask = role === 'Input' ? 'Send' : 'Ask for';
+  throw invalidArgument(
+    `${role} '${name}' is ${article} ${kind}, which goes over the wire as its components only. ${ask} these: ${names}.`,
+  );
 }
 
 function checkInput(signature: Signature, input: InputTensor, alias: string, dtype: number): void {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { invalidArgument, notFound, toServingError } from '../errors.js';
 import { readSavedModel } from '../servables/saved-model-file.js';
-import { DEFAULT_SIGNATURE, type SignatureInfo } from '../servables/signature-info.js';
+import { DEFAULT_SIGNATURE, isSendable, type SignatureInfo } from '../servables/signature-info.js';
 import { DataType, dataTypeName } from '../tensor/dtype.js';
 import type { InputTensor } from '../tensor/predict-request.js';
 import type { Shape } from '../tensor/shape.js';
@@ -47,6 +47,7 @@ export function madeUpRequest(signatures: readonly SignatureInfo[]): TuneRequest
   const offered = signatures.filter(({ isInternal }) => !isInternal);
   const signature = offered.find(({ name }) => name === DEFAULT_SIGNATURE) ?? offered[0];
   if (signature === undefined) throw invalidArgument('The model has no signature that could be asked.');
+  checkOutputs(signature);
   const made = syntheticRequest(signature, 1);
   if ('reason' in made) throw cannotBeMade(signature, made.reason);
   const inputs = made.inputs.map(
@@ -81,6 +82,18 @@ function oneOf(signature: SignatureInfo, { name, dtype }: InputTensor): string {
   if (dtype === DataType.STRING) return '""';
   const reason = `over REST, which is how tune asks, JSON has no ${dataTypeName(dtype)}, the type of its input '${name}'`;
   throw cannotBeMade(signature, reason, ' for another one');
+}
+
+/** REST asks for all outputs. */
+function checkOutputs(signature: SignatureInfo): void {
+  const kept = signature.outputs.find((output) => !isSendable(output));
+  if (kept === undefined) return;
+  const what = `its output '${kept.alias}', which cannot be sent`;
+  throw cannotBeMade(
+    signature,
+    `over REST, which is how tune asks, there is no leaving out ${what}`,
+    ' for another one',
+  );
 }
 
 function cannotBeMade({ name }: SignatureInfo, reason: string, others = '') {

@@ -7,7 +7,7 @@ import { invalidArgument, ServingError, toServingError } from '../errors.js';
 import { JsonReader, withoutPauses } from '../formats/json-reader.js';
 import type { Init } from '../formats/protobuf.js';
 import type { TensorProto } from '../gen/messages.js';
-import { DEFAULT_SIGNATURE, type SignatureInfo, type TensorInfo } from '../servables/signature-info.js';
+import { DEFAULT_SIGNATURE, type SignatureInfo, sendableFilter, type TensorInfo } from '../servables/signature-info.js';
 import { DataType } from '../tensor/dtype.js';
 import { CLASSIFY_METHOD, REGRESS_METHOD } from '../tensor/inference.js';
 import { formatShape } from '../tensor/shape.js';
@@ -62,7 +62,7 @@ function toRequest(document: Buffer, signatures: readonly SignatureInfo[], model
     const method = exampleMethod(readName(reader, members, 'method') || signature.methodName);
     return exampleRequest(method, to, withoutPauses(decodeExampleBody(document)).input);
   }
-  return predictRequest(to, readInputs(reader, members, signature));
+  return predictRequest(to, readInputs(reader, members, signature), sendableFilter(signature));
 }
 
 /** Where the first member of each name begins. */

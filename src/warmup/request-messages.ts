@@ -19,12 +19,18 @@ export interface Addressee {
 
 const tag = (field: number): number => (field << 3) | 2;
 
-export function predictRequest(to: Addressee, inputs: ReadonlyMap<string, Init<TensorProto>>): MethodRequest {
+/** `outputFilter`: the outputs to ask for; empty: all. */
+export function predictRequest(
+  to: Addressee,
+  inputs: ReadonlyMap<string, Init<TensorProto>>,
+  outputFilter: readonly string[],
+): MethodRequest {
   const writer = protobuf.Writer.create().uint32(tag(1)).bytes(specOf(to));
   for (const [name, tensor] of inputs) {
     writer.uint32(tag(2)).fork().uint32(tag(1)).string(name);
     writer.uint32(tag(2)).bytes(encodeMessage(TensorProto, tensor)).ldelim();
   }
+  for (const name of outputFilter) writer.uint32(tag(3)).string(name);
   return { method: 'Predict', request: writer.finish() };
 }
 

@@ -3,7 +3,7 @@
 import { decodeMessage } from '../formats/protobuf.js';
 import { TensorProto } from '../gen/messages.js';
 import { defaultInput } from '../servables/default-input.js';
-import type { SignatureInfo, TensorInfo } from '../servables/signature-info.js';
+import { type SignatureInfo, sendableFilter, type TensorInfo } from '../servables/signature-info.js';
 import { byteSizeOf, DataType, dataTypeName } from '../tensor/dtype.js';
 import { type InputTensor, OutputFormat, type TensorPredictRequest } from '../tensor/predict-request.js';
 import { elementCount, type Shape } from '../tensor/shape.js';
@@ -28,7 +28,7 @@ export interface CannotBeMade {
 
 /**
  * A request with `rows` in each unknown first dimension and 1 in other unknown ones, all values one: true, empty strings (which
- * are tf.Examples without features, too). Inputs with a declared default are left out.
+ * are tf.Examples without features, too). Inputs with a declared default are left out, and so are outputs that cannot be sent.
  */
 export function syntheticRequest(signature: SignatureInfo, rows: number): TensorPredictRequest | CannotBeMade {
   const inputs: InputTensor[] = [];
@@ -37,6 +37,7 @@ export function syntheticRequest(signature: SignatureInfo, rows: number): Tensor
   let room = MOST_BYTES;
   for (const info of signature.inputs) {
     if (signature.defaults?.has(info.alias)) continue;
+    if (info.composite !== undefined) return { reason: `its input '${info.composite.alias}' is not one tensor` };
     const shape = shapeWith(info, rows);
     if (shape === undefined) return { reason: `the rank of its input '${info.alias}' is not declared` };
     room -= byteLength(info.dtype, shape);
@@ -53,7 +54,7 @@ export function syntheticRequest(signature: SignatureInfo, rows: number): Tensor
     signatureName: signature.name,
     inputs,
     body: Buffer.concat(pieces),
-    outputFilter: [],
+    outputFilter: sendableFilter(signature),
     outputFormat: OutputFormat.TYPED_FIELDS,
     deadlineMillis: Number.POSITIVE_INFINITY,
   };

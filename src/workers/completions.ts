@@ -203,6 +203,11 @@ class Completions {
     return slot;
   }
 
+  /** Gives up on requests that a run will not answer. */
+  giveUp(ids: readonly number[], error: ServingError): void {
+    for (const id of ids) this.#slots[id]?.giveUp(error);
+  }
+
   #release(id: number, slot: Slot): void {
     slot.released = true;
     this.#slots[id] = undefined;
@@ -228,7 +233,7 @@ class Completions {
     if (slot.abandoned) return;
     const code = this.#mailbox[word + 2] as Code;
     if (code === Code.OK) this.#encode(record, word, slot.pending);
-    else slot.pending.onError(new ServingError(code, this.#message(word)), this.#mailbox[word + 5] as SignatureId);
+    else slot.pending.onError(this.#error(code, word), this.#mailbox[word + 5] as SignatureId);
   }
 
   #encode(record: number, word: number, pending: Pending): void {
@@ -250,6 +255,12 @@ class Completions {
       runs: this.#mailbox[word + 9] as number,
       rows: this.#mailbox[word + 10] as number,
     };
+  }
+
+  #error(code: Code, word: number): ServingError {
+    const retryMicros = this.#mailbox[word + 8] as number;
+    const retryMillis = retryMicros > 0 ? retryMicros / 1000 : undefined;
+    return new ServingError(code, this.#message(word), { retryMillis });
   }
 
   #message(word: number): string {

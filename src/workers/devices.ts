@@ -23,6 +23,8 @@ export interface DevicesOptions extends DeviceFlags {
   readonly target: string;
   /** Worker threads of each device. */
   readonly workers: number;
+  /** How long a run may take, ms, before it blocks its model; 0: any time. */
+  readonly maxRunMillis: number;
   /** The most that TensorFlow may take of each GPU's memory, MB; 0: no limit. */
   readonly gpuMemoryLimitMb: number;
   /** Serialized ConfigProto of a session with such devices. */
@@ -58,14 +60,21 @@ export class Devices {
   constructor(options: DevicesOptions) {
     this.#plan = options.target === '' ? planHere(options) : planRemote(options.target);
     const { placements } = this.#plan;
-    const { workers } = options;
+    const { workers, maxRunMillis } = options;
     const counted = placements.size > 1;
-    const pools = [...placements].map(([device, placement]) => new WorkerPool({ device, workers, counted, placement }));
+    const pools = [...placements].map(
+      ([device, placement]) => new WorkerPool({ device, workers, maxRunMillis, counted, placement }),
+    );
     this.#pools = new Map(pools.map((pool) => [pool.device, pool]));
   }
 
   get setup(): DeviceSetup {
     return this.#plan.setup;
+  }
+
+  /** What refuses all requests, since a run of it has not ended in time, each with its device. */
+  blocked(): readonly string[] {
+    return [...this.#pools.values()].flatMap(({ device, blocked }) => blocked.map((label) => `${label} on ${device}`));
   }
 
   /** Where the model is to run: at least one. */

@@ -25,6 +25,10 @@ metrics.register((text) => {
   write(text, 'tensorgate_queue_taken_requests_total', 'counter', all, ({ taken }) => taken);
   write(text, 'tensorgate_queue_batches_total', 'counter', all, ({ batches }) => batches);
   write(text, 'tensorgate_queue_refused_requests_total', 'counter', all, ({ refused }) => refused);
+  write(text, 'tensorgate_queue_dropped_requests_total', 'counter', all, ({ dropped }) => dropped);
+  write(text, 'tensorgate_queue_late_answers_total', 'counter', all, ({ late }) => late);
+  write(text, 'tensorgate_held_workers', 'gauge', all, ({ held }) => held);
+  write(text, 'tensorgate_blocked_runs_total', 'counter', all, ({ blocked }) => blocked);
   writeRunRows(text, all);
   const { usedBytes, idleBytes, budgetBytes } = binding.memoryStats();
   text.family('tensorgate_tensor_memory_bytes', 'gauge');

@@ -9,7 +9,9 @@ import time
 import grpc
 import ml_dtypes
 import numpy as np
+import requests
 import tensorflow as tf
+from google.protobuf import json_format
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import tensor_util
@@ -51,9 +53,10 @@ ECHOES = {
 
 
 class Context:
-    """The stubs of both services, and where the models lie."""
+    """The stubs of both services, the root of the REST door, and where the models lie."""
 
-    def __init__(self, grpc_port, models):
+    def __init__(self, grpc_port, rest_port, models):
+        self.rest = f"http://127.0.0.1:{rest_port}"
         self.channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", options=UNLIMITED)
         self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models_service = model_service_pb2_grpc.ModelServiceStub(self.channel)
@@ -346,6 +349,19 @@ def refused_outputs(context):
     same(context.predict("refused", {"x": np.float32([2])})["y"], np.float32([6]))
 
 
+@check("Sparse and ragged outputs can be put together from their components, and equal TensorFlow's own.")
+def composite_outputs(context):
+    loaded = tf.saved_model.load(str(context.models / "composites/1"))
+    text = np.array([b"the cats sat", b"", b"on mats"], dtype=object)
+    got = context.predict("composites", {"text": text}, "characters")
+    splits = [got["chars/row_splits_0"], got["chars/row_splits_1"]]
+    ragged = tf.RaggedTensor.from_nested_row_splits(got["chars/flat_values"], splits)
+    equal(ragged.to_list(), loaded.signatures["characters"](text=tf.constant(text))["chars"].to_list())
+    x = np.float32([[0, 1.5, 0], [2, 0, -3]])
+    got = context.predict("composites", {"x": x}, "sparse", ["sp/values", "sp/indices", "sp/shape"])
+    same(tf.sparse.to_dense(tf.SparseTensor(got["sp/indices"], got["sp/values"], got["sp/shape"])).numpy(), x)
+
+
 @check("A message that is no PredictRequest is INVALID_ARGUMENT, and an unknown method UNIMPLEMENTED.")
 def malformed(context):
     with raises(RpcFailure, "INVALID_ARGUMENT: "):
@@ -381,6 +397,17 @@ def metadata(context):
         equal((reply.model_spec.name, reply.model_spec.version.value), (folder.name, 1))
         want = saved.meta_graphs[0].signature_def
         equal(dict(got.signature_def), dict(want))
+
+
+@check("GET …/metadata prints what GetModelMetadata gives, as protobuf's own JSON has it.")
+def rest_metadata(context):
+    for folder in sorted(path for path in context.models.iterdir() if (path / "1/saved_model.pb").exists()):
+        _, signatures = signature_def_map(context, folder.name)
+        want = json_format.MessageToDict(
+            signatures, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
+        )
+        got = requests.get(f"{context.rest}/v1/models/{folder.name}/metadata", timeout=TIMEOUT).json()
+        equal(got["metadata"]["signature_def"], want)
 
 
 def signature_def_map(context, model):
@@ -444,4 +471,4 @@ def health(context):
         refused(lambda: context.raw("/grpc.health.v1.Health/Check", b"\x0a\x04nope"))
 
 
-run(Context(sys.argv[1], sys.argv[4]), ["tensorflow-serving-api", "tensorflow-cpu", "grpcio", "protobuf", "numpy"])
+run(Context(sys.argv[1], sys.argv[2], sys.argv[4]), ["tensorflow-serving-api", "tensorflow-cpu", "grpcio", "protobuf", "numpy"])

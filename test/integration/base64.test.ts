@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decodeBase64 } from '../../src/formats/base64.js';
+import { checkProperty, fuzzRuns } from '../support/check-property.js';
 import { withInProcessServer } from '../support/in-process-server.js';
 
 const LIMIT = { timeout: 120_000 };
@@ -28,13 +29,14 @@ async function decodedThere(rest: number, text: string): Promise<string> {
 }
 
 describe('Base64 over REST', () => {
-  it('is read as the decoder in TypeScript reads it, with the same reasons of refusal', LIMIT, () =>
+  it('is read as the decoder in TypeScript reads it, with the same reasons of refusal', LIMIT, (t) =>
     withInProcessServer(
       ['strings'],
       ({ rest }) =>
-        fc.assert(
+        checkProperty(
+          t,
           fc.asyncProperty(TEXTS, async (text) => assert.equal(await decodedThere(rest, text), decodedHere(text))),
-          { numRuns: 500 },
+          { numRuns: fuzzRuns(500) },
         ),
       ['--log_level=error'],
     ),

@@ -22,7 +22,7 @@ function apiOf(model: SavedModel, checkMethodNames: boolean): { api: Api; claims
   };
   const manager = { acquire } as unknown as Manager<SavedModel>;
   return {
-    api: createApi({ manager, reloading: {} as Reloading, ready: () => true, options: { checkMethodNames } }, 'grpc'),
+    api: createApi({ manager, reloading: {} as Reloading, obstacles: () => [], options: { checkMethodNames } }, 'grpc'),
     claims: () => claims,
   };
 }
@@ -265,7 +265,7 @@ describe('MultiInference', () => {
       };
       const manager = { acquire } as unknown as Manager<SavedModel>;
       const api = createApi(
-        { manager, reloading: {} as Reloading, ready: () => true, options: { checkMethodNames: false } },
+        { manager, reloading: {} as Reloading, obstacles: () => [], options: { checkMethodNames: false } },
         'grpc',
       );
       const first = { ...task('regress', REGRESS_METHOD), modelSpec: { name: 'model', version: 5n } };

@@ -253,7 +253,7 @@ describe('rest_api_enable_cors_support', LIMIT, () => {
         const { headers } = await fetch(`http://127.0.0.1:${server.ports.rest}${path}`);
         assert.deepEqual(
           ['origin', 'methods', 'headers'].map((name) => headers.get(`access-control-allow-${name}`)),
-          ['*', 'POST, GET', 'Content-Type'],
+          ['*', 'POST, GET', 'Content-Type, x-priority, x-request-timeout-ms'],
         );
       }
     }));

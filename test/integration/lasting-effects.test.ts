@@ -1,6 +1,6 @@
 /** Warm-up leaves no trace: what changes anything that outlasts a run is not run but for a client, or for a warm-up file. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -36,17 +36,24 @@ interface Loaded {
   readonly log: string;
 }
 
-async function load(model: TextModel, prepare = (_folder: string): void => {}): Promise<Loaded> {
+interface LoadOptions {
+  /** Changes the version's folder before the load. */
+  readonly prepare?: (folder: string) => void;
+  /** Of the request; default: one in row form. */
+  readonly body?: object;
+}
+
+async function load(model: TextModel, { prepare, body = { instances: [0] } }: LoadOptions = {}): Promise<Loaded> {
   return withTempDir((folder) =>
     withPool(1, async (pool) => {
       const version = await writeTextModel(folder, model);
-      prepare(version);
+      prepare?.(version);
       const captured = captureLog();
       const loader = loaderOf(version, pool, ['serve'], { warmUp: WARM_UP });
       try {
-        const reply = await answerJson(await loader.load(), { instances: [0] });
-        const { predictions } = reply as { predictions: [number] };
-        return { first: predictions[0], log: captured.lines().join('\n') };
+        const reply = await answerJson(await loader.load(), body);
+        const { predictions } = reply as { predictions?: [number] };
+        return { first: predictions?.[0] ?? Number.NaN, log: captured.lines().join('\n') };
       } finally {
         await loader.unload();
         captured.restore();
@@ -74,10 +81,38 @@ describe('A signature that changes what outlasts a run', LIMIT, () => {
     });
 
     it(`is run where a warm-up file asks for it: one that ${what}`, async () => {
-      const { first, log } = await load(model, (version) => writeWarmUpRequests(version, [['Predict', REQUEST]]));
+      const { first, log } = await load(model, {
+        prepare: (version) => writeWarmUpRequests(version, [['Predict', REQUEST]]),
+      });
       // The table has the same key again.
       assert.equal(first, what === 'fills a table' ? 1 : 2);
       assert.match(log, /Warmed up .* records=1 runs=1 /);
+    });
+  }
+
+  const INFO = 'dtype: DT_FLOAT tensor_shape { dim { size: -1 } }';
+  const COMPOSITES = {
+    'a sparse output':
+      'coo_sparse { values_tensor_name: "y:0" indices_tensor_name: "one:0" dense_shape_tensor_name: "one:0" }',
+    'a composite output': `composite_tensor { components { name: "one:0" ${INFO} } components { name: "y:0" ${INFO} } }`,
+  };
+  for (const [what, encoding] of Object.entries(COMPOSITES)) {
+    it(`is not run before its first client: one that counts in a component of ${what}`, async () => {
+      const declareComposite = (version: string) => {
+        const path = join(version, 'saved_model.pbtxt');
+        const text = readFileSync(path, 'utf8');
+        const composite = text.replace(
+          /outputs \{ key: "y" value \{ name: "y:0"/,
+          `outputs { key: "y" value { ${encoding}`,
+        );
+        assert.notEqual(composite, text);
+        writeFileSync(path, composite);
+      };
+      const { log } = await load(stateful.counts(), { prepare: declareComposite, body: { inputs: [0] } });
+      assert.match(
+        log,
+        /is not warmed up: its operation AssignAddVariableOp \(node add\) changes what outlasts a run\. /,
+      );
     });
   }
 

@@ -7,7 +7,7 @@ import { runProgram } from '../support/child-program.js';
 import { DOOR_NAMES, type PredictCall, withDoorClients } from '../support/door-clients.js';
 import { configText } from '../support/model-config.js';
 import { modelPath, withTempDir } from '../support/models.js';
-import { node, writeTextModel } from '../support/text-models.js';
+import { constant, node, operation, writeTextModel } from '../support/text-models.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 180_000 };
@@ -44,9 +44,6 @@ async function sums(server: TestServer, families: readonly string[]): Promise<nu
 
 /** A model y = 4x + 6, which appends a line to a file in each run. */
 function writePrinting(basePath: string, file: string): Promise<string> {
-  const constant = (name: string, type: string, value: string) =>
-    `node { name: "${name}" op: "Const" attr { key: "dtype" value { type: ${type} } }
-      attr { key: "value" value { tensor { dtype: ${type} tensor_shape {} ${value} } } } }`;
   const steps = Array.from({ length: 4 }, (_, step) =>
     node(step === 3 ? 'y' : `step${step}`, step % 2 === 0 ? 'AddV2' : 'Mul', 'DT_FLOAT', [
       step === 0 ? 'x' : `step${step - 1}`,
@@ -59,7 +56,7 @@ function writePrinting(basePath: string, file: string): Promise<string> {
     outputs: [{ name: 'y', dtype: 'DT_FLOAT' }],
     nodes: `${constant('one', 'DT_FLOAT', 'float_val: 1')} ${constant('two', 'DT_FLOAT', 'float_val: 2')}
       ${constant('line', 'DT_STRING', 'string_val: "run"')}
-      node { name: "print" op: "PrintV2" input: "line" attr { key: "output_stream" value { s: "file://${file}" } } }
+      ${operation('print', 'PrintV2', ['line'], { output_stream: `s: "file://${file}"` })}
       ${steps.join('\n')}`,
   });
 }

@@ -342,6 +342,16 @@ describe('A server with warm-up files', LIMIT, () => {
     });
   });
 
+  it('records requests for signatures with outputs that cannot be sent', async () => {
+    await withModelCopy('composites', async (basePath) => {
+      const json = `${basePath}.json`;
+      writeFileSync(json, '{"signature_name": "handles", "inputs": [1]}\n{"inputs": ["a b"]}\n');
+      const { status, stderr } = await runNode([MAIN, 'record-warmup', basePath, `--from_json=${json}`]);
+      assert.equal(status, 0, stderr);
+      assert.match(await loadWarm(basePath), /Warmed up servable .* records=2 runs=2 /);
+    });
+  });
+
   it('stops during a warm-up that would take hours', async () => {
     await withModelCopy('slow', async (basePath) => {
       const call = { inputs: { millis: { dtype: 'float', shape: [1], values: [50] } } } as const;
@@ -385,7 +395,15 @@ describe('Warm-up with ones', LIMIT, () => {
   it('passes over signatures that cannot be run so, and serves the version', async () => {
     assert.match(
       await loadWarm(modelPath('refused')),
-      /^I Warmed up .* signatures=1 runs=\d+ millis=\d+ skipped="resource, resource_input, variant"$/,
+      /^I Warmed up .* signatures=2 runs=\d+ millis=\d+ skipped="resource_input, variant"$/,
+    );
+    assert.match(
+      await loadWarm(modelPath('composites')),
+      /^I Warmed up .* signatures=6 runs=\d+ millis=\d+ skipped=closed$/,
+    );
+    assert.match(
+      await loadWarm(modelPath('composites_v1')),
+      /^I Warmed up .* signatures=1 runs=\d+ millis=\d+ skipped="serving_default, ragged"$/,
     );
     assert.match(
       await loadWarm(modelPath('echo_float')),

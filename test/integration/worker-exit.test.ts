@@ -151,7 +151,7 @@ describe('a thread that serves a queue', { timeout: 120_000 }, () => {
       const began = Date.now();
       await one.terminate();
       if (Date.now() - began > 1500) throw new Error('terminate took ' + (Date.now() - began));
-      const other = loaderOf(${JSON.stringify(join(modelPath('half_plus_two'), '1'))}, { queue });
+      const other = loaderOf(${JSON.stringify(join(modelPath('half_plus_two'), '1'))}, { queue, watchLane() {}, forgetLane() {} });
       const half = await other.load();
       const { bytes } = await runOne(half, testRequest([{ name: 'x', dtype: 1, shape: [1], bytes: floats(4) }]));
       if (bytes.readFloatLE(0) !== 4) throw new Error('wrong');
@@ -163,7 +163,7 @@ describe('a thread that serves a queue', { timeout: 120_000 }, () => {
   it('is ended by worker.terminate() while it runs a model, after that run, which is answered', async () => {
     const text = `${SERVER_THREAD}
       const worker = await start();
-      const other = loaderOf(${JSON.stringify(join(modelPath('slow'), '1'))}, { queue });
+      const other = loaderOf(${JSON.stringify(join(modelPath('slow'), '1'))}, { queue, watchLane() {}, forgetLane() {} });
       const busy = await other.load();
       const answer = runOne(busy, testRequest([{ name: 'millis', dtype: 1, shape: [1], bytes: floats(400) }]));
       await sleep(100);
@@ -186,7 +186,7 @@ describe('a thread that serves a queue', { timeout: 120_000 }, () => {
       import { Worker } from 'node:worker_threads';
       const path = ${JSON.stringify(join(modelPath('slow'), '1'))};
       const source = 'import(' + JSON.stringify(${JSON.stringify(inThread)}) + ').then(async (support) => {' +
-        'const model = await support.loaderOf(' + JSON.stringify(path) + ', { device: "CPU:0", queue: ' + pool.queue + ' }).load();' +
+        'const model = await support.loaderOf(' + JSON.stringify(path) + ', { device: "CPU:0", queue: ' + pool.queue + ', watchLane() {}, forgetLane() {} }).load();' +
         'const slow = (ms) => support.runOne(model, support.testRequest(' +
         '[{ name: "millis", dtype: 1, shape: [1], bytes: support.floats(ms) }]));' +
         'await slow(1); for (let i = 0; i < 8; i++) slow(50).catch(() => {});' +

@@ -250,6 +250,12 @@ class Worker {
     for (const auto& request : Take()) ids.push_back(request->id);
     return ids;
   }
+  // As if it had run what it has taken in that time.
+  void NoteRun(int64_t micros) {
+    seat_.log.micros = seat_.log.run_micros = micros;
+    seat_.log.requests = seat_.log.good = 1;
+    queue_->Take(milliseconds(0), &seat_);
+  }
   // Takes and runs until there is nothing.
   void ServeAll() {
     for (auto taken = Take(); !taken.empty(); taken = queue_->Take(milliseconds(0), &seat_)) {
@@ -586,6 +592,265 @@ void TestDeadlines() {
   CHECK("but not one whose deadline has passed", model.queue->EndTurn().empty(), "it does");
 }
 
+// --- Overload ---
+
+void TestRunTimes() {
+  using Times = RunTimes;
+  const auto start = Times::Clock::now();
+  Times times;
+  EQUALS("nothing is expected of a signature that has not run yet", times.Expect(1), 0);
+  CHECK("so that it is tried", times.MayProbe(1, start), "not");
+  for (int i = 0; i < 60; i++) times.Note(4, i == 0 ? 500'000 : 15'000, start);
+  CHECK("a slow first run is soon forgotten", times.Expect(4) < 20'000, std::to_string(times.Expect(4)));
+  times.Note(4, 500'000, start);
+  CHECK("one slow run among quick ones changes little", times.Expect(4) < 25'000, std::to_string(times.Expect(4)));
+  for (int i = 0; i < 300; i++) times.Note(4, i % 4 ? 15'000 : 30'000, start);
+  CHECK("four of five runs are no slower than is expected", times.Expect(4) > 25'000 && times.Expect(4) <= 30'000,
+        std::to_string(times.Expect(4)));
+  for (int i = 0; i < 300; i++) times.Note(4, i % 20 ? 15'000 : 30'000, start);
+  CHECK("what is slower than they are does not count", times.Expect(4) < 20'000, std::to_string(times.Expect(4)));
+  for (int i = 0; i < 20; i++) times.Note(4, 60'000, start);
+  CHECK("runs that are slow from now on are noticed", times.Expect(4) > 50'000, std::to_string(times.Expect(4)));
+  EQUALS("a larger request is expected to take as long as the next smaller one, at the least", times.Expect(100),
+         times.Expect(4));
+  EQUALS("of a smaller one nothing is known", times.Expect(1), 0);
+  EQUALS("a joined run of unknown size takes longer in proportion, at the most", times.ExpectJoined(32, start),
+         8 * times.Expect(4));
+  times.Note(32, 1'000'000, start);
+  EQUALS("where it has been seen, as long as it took", times.ExpectJoined(32, start), 1'000'000);
+  EQUALS("unless that is long ago", times.ExpectJoined(32, start + std::chrono::seconds(3)), 8 * times.Expect(4));
+  CHECK("one that takes too long is not tried at once", !times.MayProbe(4, start + milliseconds(100)), "it is");
+  CHECK("but after a while", times.MayProbe(4, start + std::chrono::seconds(2)), "not");
+  CHECK("once", !times.MayProbe(4, start + std::chrono::seconds(2)), "twice");
+  times.Note(4, 20'000, start + std::chrono::seconds(2));
+  CHECK("and what it takes then counts for much", times.Expect(4) < 45'000, std::to_string(times.Expect(4)));
+}
+
+void TestUrgencies() {
+  EQUALS("16 ms are most urgent", UrgencyOf(milliseconds(16)), 0u);
+  EQUALS("no time at all, too", UrgencyOf(microseconds(-5)), 0u);
+  EQUALS("17 ms are of another class", UrgencyOf(milliseconds(17)), 1u);
+  EQUALS("30 s are of the last one but one", UrgencyOf(std::chrono::seconds(30)), kNotUrgent - 2);
+  EQUALS("an hour is of the last one", UrgencyOf(std::chrono::hours(1)), kNotUrgent - 1);
+  EQUALS("100 ms are of the class that begins at 64 ms", LeastAllowed(UrgencyOf(milliseconds(100))).count(), 64'000);
+}
+
+constexpr int64_t kSecond = 1'000'000;
+
+// Of one row that may take so long. Seconds of many, so that it does not matter how fast the test is.
+std::unique_ptr<Request> Within(Model& model, int64_t seconds) {
+  auto request = model.X(1);
+  request->deadline = Clock::now() + std::chrono::seconds(seconds);
+  return request;
+}
+
+void TeachRuns(Model& model, Worker& worker, int64_t seconds) {
+  for (int i = 0; i < 40; i++) {
+    model.Submit(model.X(1));
+    worker.Take();
+    worker.NoteRun(seconds * kSecond);
+  }
+}
+
+// A policy under which each runs alone.
+BatchPolicy Alone() { return Given(1); }
+
+void TestRefusedBeforeTheRun() {
+  Model model(Alone());
+  Worker worker(model);
+  const uint32_t first = model.Submit(Within(model, 5));
+  IS("a model that has not run yet gets its first requests, whatever their deadlines", worker.TakeIds(), Ids{first});
+  worker.NoteRun(10 * kSecond);
+  TeachRuns(model, worker, 10);
+  model.Submit(Within(model, 5));
+  CHECK("a request that allows less time than a run takes is refused",
+        model.refusal.status.code == code::kResourceExhausted &&
+            model.refusal.status.message.find("its run is expected to take 10") != std::string::npos,
+        Text(model.refusal.status));
+  CHECK("and told when to come again", model.refusal.retry_after >= milliseconds(100), "not");
+  const uint32_t enough = model.Submit(Within(model, 15));
+  IS("one that allows more is run", worker.TakeIds(), Ids{enough});
+  model.Submit(Within(model, 15));
+  EQUALS("but not behind a run that takes the same", model.refusal.status.code, code::kResourceExhausted);
+  model.Submit(Within(model, 25));
+  EQUALS("for which it must allow twice that", model.refusal.status.code, 0);
+  model.Submit(Within(model, 25));
+  EQUALS("and a third must allow three times that", model.refusal.status.code, code::kResourceExhausted);
+  model.Submit(model.X(1));
+  EQUALS("one without a deadline waits", model.refusal.status.code, 0);
+}
+
+void TestDroppedBeforeTheRun() {
+  Model model(Alone());
+  Worker worker(model), other(model);
+  TeachRuns(model, worker, 10);
+  model.Submit(model.X(1)), model.Submit(model.X(1));
+  worker.Take(), other.Take();
+  const uint32_t late = model.Submit(Within(model, 25)), patient = model.Submit(model.X(1));
+  EQUALS("a request is taken in while it can be answered in time", model.refusal.status.code, 0);
+  for (int i = 0; i < 20; i++) model.access->run_times.Note(model.x.get(), 1, 40 * kSecond, Clock::now());
+  IS("the next one is taken in its place", worker.TakeIds(), Ids{patient});
+  const auto request = Done(late);
+  CHECK("it is dropped, and not run, once runs have become too slow for it",
+        request && request->status.code == code::kResourceExhausted && request->retry_after.count() > 0,
+        request ? Text(request->status) : "not done");
+  EQUALS("which is counted", model.queue->stats().dropped, 1);
+}
+
+void TestRecovery() {
+  Model model(Alone());
+  Worker worker(model);
+  TeachRuns(model, worker, 10);
+  model.Submit(Within(model, 5));
+  EQUALS("a model that was slow is not asked for what it cannot do", model.refusal.status.code,
+         code::kResourceExhausted);
+  for (int tries = 0; tries < 600 && model.refusal.status.code != 0; tries++) {
+    std::this_thread::sleep_for(milliseconds(10));
+    model.Submit(Within(model, 5));
+  }
+  EQUALS("for long: one request is let through", model.refusal.status.code, 0);
+  CHECK("and run", worker.TakeIds().size() == 1, "not");
+  worker.NoteRun(kSecond);
+  for (int i = 0; i < 3; i++) model.access->run_times.Note(model.x.get(), 1, kSecond, Clock::now());
+  model.Submit(Within(model, 5));
+  EQUALS("after which it may be fast again", model.refusal.status.code, 0);
+}
+
+void TestJoinedInTime() {
+  Model model;
+  Worker worker(model);
+  TeachRuns(model, worker, 10);
+  model.session->NoteRequest(100);
+  for (int i = 0; i < 6; i++) model.Submit(Within(model, 1000));
+  EQUALS("requests share a run", worker.Take().size(), 6u);
+  Model urgent;
+  Worker other(urgent);
+  urgent.session->NoteRequest(100);
+  urgent.access->run_times.Note(urgent.x.get(), 1, 10 * kSecond, Clock::now());
+  for (int i = 0; i < 6; i++) urgent.Submit(Within(urgent, 35));
+  EQUALS("but no more than can all be answered in time", other.Take().size(), 3u);
+}
+
+void TestTurns() {
+  Model model(Alone());
+  Worker worker(model);
+  TeachRuns(model, worker, 1);
+  Ids patient, urgent, expected;
+  for (int i = 0; i < 100; i++) {
+    const uint32_t id = model.Submit(Within(model, 30));
+    if (model.refusal.status.ok()) patient.push_back(id);
+  }
+  CHECK("patient requests wait, as many as the least patient of their class would join",
+        patient.size() >= 12 && patient.size() <= 17, std::to_string(patient.size()));
+  for (int i = 0; i < 3; i++) {
+    urgent.push_back(model.Submit(Within(model, 10)));
+    EQUALS("and keep out none with less time", model.refusal.status.code, 0);
+  }
+  std::string order;
+  for (int i = 0; i < 6; i++) {
+    const Ids taken = worker.TakeIds();
+    order += taken.size() != 1 ? "?" : std::count(patient.begin(), patient.end(), taken[0]) ? "p" : "u";
+  }
+  CHECK("both take turns", order == "upupup" || order == "pupupu", order);
+  for (const uint32_t id : urgent) model.queue->Cancel(model.port.get(), id);
+}
+
+void TestLateAnswers() {
+  Model model;
+  auto request = model.X(1);
+  request->deadline = Clock::now() + milliseconds(5);
+  SetFakeRun([](int64_t, TF_Tensor*) -> Status {
+    std::this_thread::sleep_for(milliseconds(10));
+    return {};
+  });
+  RunLog log;
+  Execute(List(std::move(request), model.X(1)), &log);
+  SetFakeRun(nullptr);
+  EQUALS("an answer that comes too late is counted", log.late, 1);
+  EQUALS("among the good ones", log.good, 2);
+}
+
+// --- Runs that block ---
+
+void TestHeldWorkers() {
+  Model blocking(Alone(), {}, "blocking"), other(Alone(), {}, "other", blocking.queue);
+  DeviceQueue& queue = *blocking.queue;
+  Worker one(blocking), two(blocking);
+  auto request = blocking.X(1);
+  request->deadline = Clock::now() - std::chrono::hours(1);
+  request->is_probe = true;  // which is taken all the same
+  const uint32_t first = blocking.Submit(std::move(request));
+  blocking.Submit(blocking.X(1));
+  blocking.Submit(blocking.X(1));
+  IS("a worker is at a run", one.TakeIds(), Ids{first});
+  two.Take();
+  WatchReport report = queue.Watch({std::chrono::hours(1), 4});
+  EQUALS("a worker that goes on for nobody is to be replaced, one that goes on for somebody is not",
+         report.replacements, 1u);
+  EQUALS("which is said once", queue.Watch({std::chrono::hours(1), 4}).replacements, 0u);
+  EQUALS("and counted", queue.stats().held, 1u);
+  CHECK("no lane is blocked by it", report.blocked.empty() && report.given_up.empty(), "it is");
+  Worker three(blocking);
+  IS("the worker in its place is not for the model that holds the other one", three.TakeIds(), Ids{});
+  const uint32_t theirs = other.Submit(other.X(1));
+  IS("but for others", three.TakeIds(), Ids{theirs});
+  CHECK("no worker is too many while one is held", !queue.HasTooMany(), "one is");
+  one.NoteRun(kSecond);
+  EQUALS("which it is no more once its run has ended", queue.stats().held, 0u);
+}
+
+void TestBlockedLanes() {
+  BatchPolicy policy = Given(4);
+  policy.timeout = std::chrono::hours(1);
+  Model blocking(Alone(), {}, "blocking"), beside(policy, {}, "blocking", blocking.queue);
+  DeviceQueue& queue = *blocking.queue;
+  Worker worker(blocking);
+  const uint32_t running = blocking.Submit(blocking.X(1));
+  worker.Take();
+  const uint32_t waiting = blocking.Submit(blocking.X(1)), forming = beside.Submit(beside.X(1));
+  std::this_thread::sleep_for(milliseconds(5));
+  WatchReport report = queue.Watch({milliseconds(0), 4});
+  CHECK("without a limit no run is too long", report.blocked.empty(), "it is");
+  report = queue.Watch({milliseconds(1), 4});
+  EQUALS("a run that takes longer than the limit is given up", report.given_up.size(), 1u);
+  CHECK("by its number", report.given_up[0].id == running && report.given_up[0].port == blocking.port.get(), "not");
+  CHECK("its lane is blocked",
+        report.blocked.size() == 1 && report.blocked[0].access == blocking.access && report.blocked[0].is_new &&
+            report.blocked[0].runs == 1,
+        "not");
+  EQUALS("what waits there is refused", StatusOf(waiting).code, code::kUnavailable);
+  EQUALS("what waits for another version is not", StatusOf(forming).code, -1);
+  blocking.Submit(blocking.X(1));
+  CHECK("what comes there is refused with the reason",
+        blocking.refusal.status.code == code::kUnavailable &&
+            blocking.refusal.status.message.find("--max_run_time_in_ms") != std::string::npos &&
+            blocking.refusal.retry_after.count() > 0,
+        Text(blocking.refusal.status));
+  report = queue.Watch({milliseconds(1), 4});
+  CHECK("it is told of until the run has ended", report.blocked.size() == 1 && !report.blocked[0].is_new, "not");
+  CHECK("and given up once", report.given_up.empty(), "twice");
+  const uint32_t runs_before = blocking.access->lane->runs;
+  worker.NoteRun(kSecond);
+  EQUALS("its time says nothing of other runs", blocking.access->lane->runs, runs_before);
+  report = queue.Watch({milliseconds(1), 4});
+  CHECK("then that there is none any more", report.blocked.size() == 1 && report.blocked[0].runs == 0, "not");
+  CHECK("once", queue.Watch({milliseconds(1), 4}).blocked.empty(), "twice");
+  worker.NoteRun(kSecond);  // of what was taken meanwhile
+  const uint32_t joining = beside.Submit(beside.X(1)), joined = beside.Submit(beside.X(3));
+  IS("another version is served", worker.TakeIds(), (Ids{joining, joined}));
+  std::this_thread::sleep_for(milliseconds(5));
+  report = queue.Watch({milliseconds(1), 4});
+  EQUALS("of a run that requests share, all are given up", report.given_up.size(), 2u);
+  worker.NoteRun(kSecond);
+  queue.Watch({milliseconds(1), 4});
+
+  Model shared(Alone(), {}, "blocking", blocking.queue);
+  queue.Block(shared.access);
+  EQUALS("a lane that shares the session can be blocked, too", queue.Watch({milliseconds(1), 4}).blocked.size(), 1u);
+  shared.Submit(shared.X(1));
+  EQUALS("and then refuses", shared.refusal.status.code, code::kUnavailable);
+}
+
 void TestAverages() {
   Model model(Given(64));
   Worker worker(model);
@@ -650,8 +915,12 @@ void TestThreads() {
         if (j == kEach * 3 / 4 && i == 0) model.queue->Close();
       }
     });
+  std::thread watcher([&] {
+    while (!one.queue->closed()) one.queue->Watch({std::chrono::hours(1), 4});
+  });
   for (std::thread& thread : submitters) thread.join();
   for (std::thread& thread : workers) thread.join();
+  watcher.join();
   size_t completed = 0;
   bool once = true;
   {
@@ -685,6 +954,16 @@ int main() {
   TestBadOnes();
   TestPaddingAndPieces();
   TestDeadlines();
+  TestRunTimes();
+  TestUrgencies();
+  TestRefusedBeforeTheRun();
+  TestDroppedBeforeTheRun();
+  TestRecovery();
+  TestJoinedInTime();
+  TestTurns();
+  TestLateAnswers();
+  TestHeldWorkers();
+  TestBlockedLanes();
   TestAverages();
   TestThreads();
   return Conclude();

@@ -79,5 +79,6 @@ export function createEchoApi(metadata: ModelMetadata): Api & { readonly request
     reloadConfig: async () => [],
     effectiveConfig: () => ({}),
     ready: () => true,
+    obstacles: () => [],
   };
 }

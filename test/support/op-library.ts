@@ -61,9 +61,9 @@ export function writeZeroOutTwice(basePath: string): Promise<string> {
     nodes: `${node('zeroed', 'ZeroOut', '', ['x'])}
       node { name: "called" op: "PartitionedCall" input: "x" ${types('Tin')} ${types('Tout')}
         attr { key: "f" value { func { name: "zero_out" } } } }
-      ${node('y', 'AddV2', 'DT_INT32', ['zeroed', 'called'])}
-      library { function {
-        signature { name: "zero_out" input_arg { name: "a" type: DT_INT32 } output_arg { name: "b" type: DT_INT32 } }
-        node_def { name: "inner" op: "ZeroOut" input: "a" } ret { key: "b" value: "inner:zeroed:0" } } }`,
+      ${node('y', 'AddV2', 'DT_INT32', ['zeroed', 'called'])}`,
+    library: `function {
+      signature { name: "zero_out" input_arg { name: "a" type: DT_INT32 } output_arg { name: "b" type: DT_INT32 } }
+      node_def { name: "inner" op: "ZeroOut" input: "a" } ret { key: "b" value: "inner:zeroed:0" } }`,
   });
 }

@@ -20,4 +20,5 @@ export const UNEXPECTED_API: Api = {
   reloadConfig: () => Promise.reject(unexpected('reloadConfig')),
   effectiveConfig: refuse('effectiveConfig'),
   ready: () => true,
+  obstacles: () => [],
 };

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { type PacedResult, parsePaced } from '../../bench/load/paced.js';
 import { parseOptions } from '../../bench/options.js';
 import { judge } from '../../bench/production/burst.js';
+import { judgeOverload } from '../../bench/production/deadlines.js';
 import { slope } from '../../bench/production/load-cycles.js';
 import { formatTargets } from '../../bench/targets-table.js';
 
@@ -14,6 +15,8 @@ good_while_sending=180
 failed=1
 unsent=2
 unanswered=3
+in_time=150
+other_in_time=30
 first_p50=55.0
 good=200
 good_p50=100.0
@@ -34,6 +37,8 @@ it('reads what the client of fixed times prints, and counts all that is no answe
     seconds: 2,
     drainSeconds: 0.25,
     goodWhileSending: 180,
+    inTime: 150,
+    otherInTime: 30,
     firstP50Micros: 55,
     good: { count: 200, p50Micros: 100, p90Micros: 200, p99Micros: 300 },
     refused: { count: 0, p50Micros: Number.NaN, p90Micros: Number.NaN, p99Micros: Number.NaN },
@@ -92,4 +97,15 @@ describe('the burst', () => {
       skipped: '100 requests of normal load were not answered after the burst.',
     });
   });
+});
+
+it('judges an overload by what is answered in time, by the runs in vain, and by the lesser half', () => {
+  const bar = (measure: string) => ({ path: 'path', measure, bar: 1, sense: 'at least', unit: '×' }) as const;
+  const bars = { goodput: bar('goodput'), wasted: bar('wasted'), share: bar('share') };
+  const overload = { load: 2, isMixed: true, bars };
+  const results = judgeOverload({ overload, capacity: 100, result: parsePaced(OUTPUT), runs: 200, clientCores: 0 });
+  assert.deepEqual(
+    results.map(({ outcome }) => Number(outcome.figure.toFixed(3))),
+    [0.9, 0.1, 0.15],
+  );
 });

@@ -28,6 +28,7 @@ const OURS = new Set([
   'max_queued_requests_per_model',
   'max_queue_wait_in_ms',
   'max_concurrent_runs_per_model',
+  'max_run_time_in_ms',
   'libtensorflow_dir',
   'libtensorflowlite_dir',
   'metrics_path',

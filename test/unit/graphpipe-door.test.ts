@@ -72,6 +72,23 @@ test('a request carries the deadline, the cancellation and the default model to 
   });
 });
 
+test('a request has the deadline that its headers say, within the limit', async () => {
+  const api = createEchoApi(EXAMPLE_MODEL);
+  await withDoor(api, async (url) => {
+    const send = (headers: Record<string, string>) =>
+      fetch(url, { method: 'POST', body: goldenRequest('strings'), headers });
+    const before = Date.now();
+    await send({ 'x-request-timeout-ms': '3000' });
+    await send({ 'grpc-timeout': '1H' });
+    const late = Date.now() - before;
+    [3000, OPTIONS.timeoutMillis].forEach((millis, i) => {
+      const deadline = api.requests[i]?.deadlineMillis ?? 0;
+      assert.ok(deadline >= before + millis && deadline <= before + millis + late, `${deadline - before}`);
+    });
+    await hasStatus(await send({ 'grpc-timeout': '3' }), 400, /grpc-timeout/);
+  });
+});
+
 test('a MetadataRequest is answered as a flatbuffer, a GET anywhere as JSON', async () => {
   await withDoor({}, async (url) => {
     const bytes = new Uint8Array(await (await post(url, goldenRequest('metadata'))).arrayBuffer());

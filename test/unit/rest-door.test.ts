@@ -111,6 +111,24 @@ describe('POST …:predict', () => {
     assert.ok(deadline >= before + 5000 && deadline <= Date.now() + 5000);
   });
 
+  it('gives a request the deadline that its headers say, within the limit', async () => {
+    const { api, calls } = fakeApi();
+    const before = Date.now();
+    const use = async (_port: number, url: string) => {
+      for (const headers of [{ 'x-request-timeout-ms': '3000' }, { 'grpc-timeout': '4S' }, { 'grpc-timeout': '1H' }])
+        await post(`${url}/v1/models/m:predict`, 'x', headers as Record<string, string>);
+      const bad = await post(`${url}/v1/models/m:predict`, 'x', { 'x-request-timeout-ms': 'soon' });
+      await assertError(bad, 400, /^The header x-request-timeout-ms cannot be "soon"/);
+    };
+    await withRest(api, use, { timeoutMillis: 60_000 });
+    const late = Date.now() - before;
+    [3000, 4000, 60_000].forEach((millis, i) => {
+      const deadline = calls[i]?.request.deadlineMillis ?? 0;
+      assert.ok(deadline >= before + millis && deadline <= before + millis + late, `${deadline - before}`);
+    });
+    assert.equal(calls.length, 3);
+  });
+
   it('keeps concurrent replies apart although they share their buffer', async () => {
     const { api } = fakeApi();
     await withRest(api, async (_port, url) => {
@@ -364,7 +382,8 @@ describe('--rest_api_enable_cors_support', () => {
         replies.map(({ status }) => status),
         [200, 400, 200, 400, 404, 200],
       );
-      for (const reply of replies) assert.deepEqual(corsOf(reply), ['*', 'POST, GET', 'Content-Type']);
+      for (const reply of replies)
+        assert.deepEqual(corsOf(reply), ['*', 'POST, GET', 'Content-Type, x-priority, x-request-timeout-ms']);
     };
     await withRest(fakeApi().api, use, { cors: true });
   });
@@ -372,6 +391,25 @@ describe('--rest_api_enable_cors_support', () => {
   it('adds none by default', async () => {
     await withRest(fakeApi().api, async (_port, url) => {
       assert.deepEqual(corsOf(await fetch(`${url}/v1/models/m`)), [null, null, null]);
+    });
+  });
+});
+
+describe('GET /readyz and /livez', () => {
+  it('tell whether the server is ready, and why not, and that it lives', async () => {
+    let reasons: string[] = [];
+    await withRest(fakeApi({ obstacles: () => reasons }).api, async (_port, url) => {
+      const [ready, live] = [await fetch(`${url}/readyz`), await fetch(`${url}/livez?verbose`)];
+      assert.deepEqual([ready.status, live.status], [200, 200]);
+      assert.deepEqual(await ready.json(), { status: 'ok', reasons: [] });
+      reasons = ['It is busy.'];
+      const blocked = await fetch(`${url}/readyz`);
+      assert.equal(blocked.status, 503);
+      assert.equal(blocked.headers.get('content-type'), 'application/json');
+      assert.deepEqual(await blocked.json(), { status: 'not ready', reasons });
+      assert.equal((await fetch(`${url}/livez`)).status, 200);
+      assert.equal((await fetch(`${url}/livezz`)).status, 404);
+      assert.equal((await post(`${url}/readyz`, 'x')).status, 404);
     });
   });
 });

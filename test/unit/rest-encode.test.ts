@@ -5,6 +5,8 @@ import { ManagerState } from '../../src/core/servable-state.js';
 import { encodeError, encodeModelMetadata, encodeModelStatus } from '../../src/doors/rest/encode.js';
 import { httpStatusOf } from '../../src/doors/rest/status.js';
 import { Code, ServingError } from '../../src/errors.js';
+import { encodeMessage, type Init } from '../../src/formats/protobuf.js';
+import { SignatureDef, type TensorInfo, TypeSpecProto_TypeSpecClass } from '../../src/gen/messages.js';
 import { bodyTooLarge } from '../../src/ports/body-too-large.js';
 import { DataType } from '../../src/tensor/dtype.js';
 
@@ -33,29 +35,34 @@ describe('encodeModelStatus()', () => {
 });
 
 describe('encodeModelMetadata()', () => {
-  const tensor = (alias: string, shape: readonly number[] | undefined, dtype: DataType = DataType.FLOAT) => ({
-    alias,
-    tensorName: `${alias}:0`,
+  const tensor = (name: string, shape: readonly number[] | undefined, dtype: DataType = DataType.FLOAT) => ({
+    name,
     dtype,
-    shape,
+    tensor_shape: { dim: (shape ?? []).map((size) => ({ size: BigInt(size) })), unknown_rank: shape === undefined },
   });
-  const metadata = (outputShape: readonly number[] | undefined): ModelMetadata => ({
+  const signatureDef = (y: Init<TensorInfo>) =>
+    encodeMessage(SignatureDef, {
+      inputs: new Map([['x', tensor('x:0', [-1])]]),
+      outputs: new Map([['y', y]]),
+      method_name: 'tensorflow/serving/predict',
+    });
+  const metadata = (y: Init<TensorInfo>): ModelMetadata => ({
     id: { name: 'half_plus_two', version: 1n },
     signatures: [
       {
         name: 'serving_default',
         isInternal: false,
         methodName: 'tensorflow/serving/predict',
-        inputs: [tensor('x', [-1])],
-        outputs: [tensor('y', outputShape)],
-        signatureDef: new Uint8Array(0),
+        inputs: [],
+        outputs: [],
+        signatureDef: signatureDef(y),
       },
     ],
   });
 
   it('prints the layout of TF Serving', () => {
     assert.equal(
-      encodeModelMetadata(metadata([])),
+      encodeModelMetadata(metadata(tensor('y:0', []))),
       [
         '{',
         '"model_spec":{',
@@ -105,9 +112,58 @@ describe('encodeModelMetadata()', () => {
   });
 
   it('says where a rank is unknown', () => {
-    const { metadata: parsed } = JSON.parse(encodeModelMetadata(metadata(undefined)));
+    const { metadata: parsed } = JSON.parse(encodeModelMetadata(metadata(tensor('y:0', undefined))));
     const { y } = parsed.signature_def.signature_def.serving_default.outputs;
     assert.deepEqual(y.tensor_shape, { dim: [], unknown_rank: true });
+  });
+
+  const printed = (y: Init<TensorInfo>) => {
+    const { metadata: parsed } = JSON.parse(encodeModelMetadata(metadata(y)));
+    return parsed.signature_def.signature_def.serving_default.outputs.y;
+  };
+
+  it('prints a sparse tensor by the names of its parts, and the names of dimensions', () => {
+    const coo_sparse = { values_tensor_name: 'v:0', indices_tensor_name: 'i:0', dense_shape_tensor_name: 's:0' };
+    const tensor_shape = { dim: [{ size: -1n, name: 'rows' }, { size: 3n }] };
+    assert.deepEqual(printed({ dtype: DataType.INT64, tensor_shape, coo_sparse }), {
+      dtype: 'DT_INT64',
+      tensor_shape: {
+        dim: [
+          { size: '-1', name: 'rows' },
+          { size: '3', name: '' },
+        ],
+        unknown_rank: false,
+      },
+      coo_sparse,
+    });
+  });
+
+  it('prints a composite tensor with its type and components', () => {
+    const type_spec = {
+      type_spec_class: TypeSpecProto_TypeSpecClass.RAGGED_TENSOR_SPEC,
+      type_state: { tuple_value: { values: [{ tensor_dtype_value: DataType.STRING }, { int64_value: 1n }] } },
+      type_spec_class_name: 'RaggedTensorSpec',
+      num_flat_components: 1,
+    };
+    const components = [tensor('t:1', [-1], DataType.STRING)];
+    assert.deepEqual(printed({ composite_tensor: { type_spec, components } }), {
+      dtype: 'DT_INVALID',
+      composite_tensor: {
+        type_spec: {
+          type_spec_class: 'RAGGED_TENSOR_SPEC',
+          type_state: { tuple_value: { values: [{ tensor_dtype_value: 'DT_STRING' }, { int64_value: '1' }] } },
+          type_spec_class_name: 'RaggedTensorSpec',
+          num_flat_components: 1,
+        },
+        components: [
+          {
+            dtype: 'DT_STRING',
+            tensor_shape: { dim: [{ size: '-1', name: '' }], unknown_rank: false },
+            name: 't:1',
+          },
+        ],
+      },
+    });
   });
 });
 

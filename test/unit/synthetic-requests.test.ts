@@ -57,4 +57,10 @@ describe('A made-up request', () => {
         /nothing can be made up for DT_(RESOURCE|VARIANT)/,
       );
   });
+
+  it('is not made for an input that is not one tensor: ones would be no sparse tensor', () => {
+    const composite = { alias: 'sp', kind: 'sparse tensor' };
+    const values = { ...input('sp/values', DataType.FLOAT, [-1]), composite };
+    assert.equal(reasonOf(signature(values)), "its input 'sp' is not one tensor");
+  });
 });

@@ -231,6 +231,14 @@ describe('the requests of tune', () => {
     }
   });
 
+  it('are refused where an output cannot be sent, which REST cannot leave out', () => {
+    const handles = signatures('composites').filter(({ name }) => name === 'handles');
+    assert.throws(
+      () => madeUpRequest(handles),
+      /over REST, .* no leaving out its output 'handle', .* --requests=FILE\.$/,
+    );
+  });
+
   it('are refused where the shape is not declared', () => {
     assert.throws(
       () => madeUpRequest(signatures('echo_float')),

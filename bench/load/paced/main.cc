@@ -2,9 +2,10 @@
 // before other threads where the system lets it (SCHED_FIFO), so that what it measures is the server's wait for a core and
 // not its own. Prints `name=number` lines, times in µs from when a request was due.
 //
-//   paced HOST PORT REQUEST_FILE RATE SECONDS MOST_CONNECTIONS
+//   paced HOST PORT REQUEST_FILE RATE SECONDS MOST_CONNECTIONS [LIMIT_MS [OTHER_REQUEST_FILE OTHER_LIMIT_MS]]
 //
-// The file holds the whole request, headers included. A request that is due while all connections are busy is not sent, and
+// The files hold whole requests, headers included; of two, they are sent in turns. Good answers within the limit (none: 0)
+// are counted, for each of the two. A request that is due while all connections are busy is not sent, and
 // counted as unsent. Afterwards it waits for what is still unanswered, 60 s at the most.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -43,14 +44,22 @@ constexpr size_t kFirst = 10;
 // Owns its socket.
 struct Connection {
   int fd = -1;
+  size_t kind = 0;
   Clock::time_point due;
   std::string_view unsent;
   std::string reply;
 };
 
+// What is sent, and until when an answer is in time.
+struct Kind {
+  std::string request;
+  double limit_micros;
+};
+
 struct Counts {
   std::vector<double> good;
   std::vector<double> refused;
+  size_t in_time[2] = {0, 0};  // of good ones, by kind
   size_t failed = 0;
   size_t unsent = 0;
 };
@@ -86,8 +95,8 @@ bool SendSome(Connection* connection) {
 
 class Client {
  public:
-  Client(const sockaddr_in& address, std::string request, size_t most)
-      : address_(address), request_(std::move(request)), connections_(most), poll_(epoll_create1(0)) {
+  Client(const sockaddr_in& address, std::vector<Kind> kinds, size_t most)
+      : address_(address), kinds_(std::move(kinds)), connections_(most), poll_(epoll_create1(0)) {
     for (size_t i = most; i > 0; i--) idle_.push_back(i - 1);
   }
 
@@ -95,6 +104,7 @@ class Client {
   void OpenOne() { Open(idle_.back()); }
 
   void Send(Clock::time_point due) {
+    const size_t kind = sent_++ % kinds_.size();
     if (idle_.empty()) {
       counts.unsent++;
       return;
@@ -104,7 +114,8 @@ class Client {
     Connection& connection = connections_[index];
     if (connection.fd < 0) Open(index);
     connection.due = due;
-    connection.unsent = request_;
+    connection.kind = kind;
+    connection.unsent = kinds_[kind].request;
     busy_++;
     if (!SendSome(&connection)) Fail(index);
   }
@@ -154,6 +165,7 @@ class Client {
     const std::string_view status = std::string_view(connection.reply).substr(0, 12);
     if (status == "HTTP/1.1 200") {
       counts.good.push_back(micros);
+      if (micros <= kinds_[connection.kind].limit_micros) counts.in_time[connection.kind]++;
     } else if (status == "HTTP/1.1 429") {
       counts.refused.push_back(micros);
     } else {
@@ -176,12 +188,21 @@ class Client {
   }
 
   const sockaddr_in address_;
-  const std::string request_;
+  const std::vector<Kind> kinds_;
   std::vector<Connection> connections_;
   std::vector<size_t> idle_;
+  size_t sent_ = 0;
   size_t busy_ = 0;
   const int poll_;
 };
+
+Kind ReadKind(const char* path, const char* limit_millis) {
+  std::ifstream file(path, std::ios::binary);
+  std::string request((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (request.empty()) Die(std::string(path) + " cannot be read");
+  const double millis = std::atof(limit_millis);
+  return {std::move(request), millis > 0 ? millis * 1000 : INFINITY};
+}
 
 double At(const std::vector<double>& ascending, double share) {
   if (ascending.empty()) return NAN;
@@ -204,17 +225,17 @@ void Print(const char* name, std::vector<double> micros) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) Die("usage: paced HOST PORT REQUEST_FILE RATE SECONDS MOST_CONNECTIONS");
+  if (argc < 7 || argc == 9 || argc > 10)
+    Die("usage: paced HOST PORT REQUEST_FILE RATE SECONDS MOST_CONNECTIONS [LIMIT_MS [OTHER_FILE OTHER_LIMIT_MS]]");
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(std::atoi(argv[2])));
   if (inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) Die(std::string(argv[1]) + " is no IPv4 address");
-  std::ifstream file(argv[3], std::ios::binary);
-  const std::string request((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (request.empty()) Die(std::string(argv[3]) + " cannot be read");
+  std::vector<Kind> kinds{ReadKind(argv[3], argc > 7 ? argv[7] : "0")};
+  if (argc == 10) kinds.push_back(ReadKind(argv[8], argv[9]));
   const double rate = std::atof(argv[4]);
   const double seconds = std::atof(argv[5]);
-  Client client(address, request, std::strtoull(argv[6], nullptr, 10));
+  Client client(address, std::move(kinds), std::strtoull(argv[6], nullptr, 10));
   client.OpenOne();
   const sched_param priority{20};
   const bool is_before_others = sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
@@ -234,6 +255,7 @@ int main(int argc, char** argv) {
   std::printf("drain_seconds=%f\n", Micros(Clock::now() - sent).count() / 1e6);
   std::printf("good_while_sending=%zu\nfailed=%zu\nunsent=%zu\nunanswered=%zu\n", good_by_then, client.counts.failed,
               client.counts.unsent, client.busy());
+  std::printf("in_time=%zu\nother_in_time=%zu\n", client.counts.in_time[0], client.counts.in_time[1]);
   std::printf("first_p50=%.1f\n", FirstMedian(client.counts.good));
   Print("good", client.counts.good);
   Print("refused", client.counts.refused);

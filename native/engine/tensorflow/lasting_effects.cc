@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "../../codec/wire_walk.h"
+#include "tensor_info.h"
 
 namespace tensorgate {
 
@@ -15,7 +16,6 @@ namespace {
 // Field numbers of tensorflow/core/protobuf/meta_graph.proto and tensorflow/core/framework/*.proto.
 constexpr uint32_t kGraphDef = 2, kSignatureDef = 5;               // MetaGraphDef
 constexpr uint32_t kInputs = 1, kOutputs = 2;                      // SignatureDef
-constexpr uint32_t kTensorName = 1;                                // TensorInfo
 constexpr uint32_t kKey = 1, kValue = 2;                           // entries of maps
 constexpr uint32_t kNode = 1, kLibrary = 2;                        // GraphDef
 constexpr uint32_t kNodeName = 1, kOp = 2, kInput = 3, kAttr = 5;  // NodeDef
@@ -79,7 +79,7 @@ std::string WithIndex(std::string_view tensor) {
 std::vector<std::string_view> TensorsOf(std::string_view signature_def, uint32_t side) {
   std::vector<std::string_view> tensors;
   for (WireWalk field(signature_def); field.Next();)
-    if (field.number() == side) tensors.push_back(FindField(FindField(field.bytes(), kValue), kTensorName));
+    if (field.number() == side) AddTensorNames(FindField(field.bytes(), kValue), &tensors);
   return tensors;
 }
 

@@ -4,7 +4,7 @@ import { countRefused, requestSource } from '../../metrics/metrics.js';
 import type { TensorPredictRequest } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
-import { createHttpDoor, type HttpExchange } from '../http.js';
+import { createHttpDoor, deadlineOf, type HttpExchange, TIMEOUT_HEADERS } from '../http.js';
 import { CONTROL_PREFIX, replyControl } from './control.js';
 import { decodeRequest } from './decode.js';
 import { InferResponseEncoder } from './encode.js';
@@ -21,7 +21,7 @@ export interface GraphPipeDoorOptions {
   readonly defaultModelName: string;
   /** Told to clients as `tensorgate <version>`. */
   readonly serverVersion: string;
-  /** How long a request may take from here on; Infinity for any time. */
+  /** How long a request may take from here on, whatever it allows itself; Infinity for any time. */
   readonly timeoutMillis: number;
 }
 
@@ -36,7 +36,7 @@ export function createGraphPipeDoor(api: Api, options: GraphPipeDoorOptions): Do
     host: options.host,
     port: options.port,
     maxBodyBytes: options.maxBodyBytes,
-    keepHeaders: [PRIORITY_HEADER],
+    keepHeaders: [PRIORITY_HEADER, ...TIMEOUT_HEADERS],
     handler: (exchange, body) => service.handle(exchange, body),
     onError: replyError,
   });
@@ -75,10 +75,10 @@ class GraphPipeService {
 
   #decode(exchange: HttpExchange, body: Uint8Array): TensorPredictRequest | 'metadata' {
     const { defaultModelName, maxBodyBytes, timeoutMillis } = this.#options;
-    const deadlineMillis = Date.now() + timeoutMillis;
     const { cancellation } = exchange;
     const priority = exchange.header(PRIORITY_HEADER);
     try {
+      const deadlineMillis = deadlineOf(exchange, timeoutMillis);
       return decodeRequest(body, { defaultModelName, maxBodyBytes, deadlineMillis, cancellation, priority });
     } catch (error) {
       throw countRefused(PREDICT, '', error);

@@ -56,11 +56,12 @@ function defaultSignature({ id, signatures }: ModelMetadata): SignatureInfo {
   return signature;
 }
 
-function describeTensor({ alias, tensorName, dtype, shape }: TensorInfo): GraphPipeTensor {
+function describeTensor({ alias, tensorName, dtype, shape, composite }: TensorInfo): GraphPipeTensor {
   const rank = shape === undefined ? ' of unknown rank' : '';
+  const part = composite === undefined ? '' : `, of the ${composite.kind} ${composite.alias}`;
   return {
     name: alias,
-    description: `${tensorName}, ${dataTypeName(dtype)}${rank}`,
+    description: `${tensorName}, ${dataTypeName(dtype)}${rank}${part}`,
     shape,
     type: toGraphPipeType(dtype),
   };

@@ -11,6 +11,8 @@ export type Route =
   | { readonly kind: 'config' }
   /** All models; ours, where TF Serving misses a name. */
   | { readonly kind: 'models' }
+  /** Whether the process is alive, and whether it is ready for requests, for those who run it; ours. */
+  | { readonly kind: 'live' | 'ready' }
   /** A browser's question whether it may ask (OPTIONS). */
   | { readonly kind: 'preflight' }
   /** A model's route with a version that no int64 holds. */
@@ -48,10 +50,17 @@ function knownPost(target: string): Route {
 /** Finds the route of a request; `target` is the raw path with its query string, as it stands in the request line. */
 export function parseRoute(method: string, target: string): Route {
   if (method === 'POST') return knownPost(target);
-  if (!API_PATH.test(target)) return { kind: 'elsewhere' };
+  if (!API_PATH.test(target)) return method === 'GET' ? parseProbe(target) : { kind: 'elsewhere' };
   if (method === 'OPTIONS') return { kind: 'preflight' };
   if (method === 'GET') return parseGet(target);
   return { kind: 'malformed' };
+}
+
+/** As Kubernetes' own servers call them; what stands in the query does not matter. */
+function parseProbe(target: string): Route {
+  const [, path] = /^\/(livez|readyz)(?:\?|$)/.exec(target) ?? [];
+  if (path === undefined) return { kind: 'elsewhere' };
+  return { kind: path === 'livez' ? 'live' : 'ready' };
 }
 
 function parsePost(target: string): Route {

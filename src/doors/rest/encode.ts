@@ -1,11 +1,12 @@
 /** Replies of the REST API, in the layout that TF Serving prints them in (clients compare texts more often than they should). */
-import type { ModelMetadata, ModelStates, SignatureInfo, TensorInfo } from '../../api/api.js';
+import type { ModelMetadata, ModelStates } from '../../api/api.js';
 import { ManagerState, type ServableState } from '../../core/servable-state.js';
 import { Code, codeName } from '../../errors.js';
-import { dataTypeName } from '../../tensor/dtype.js';
+import { protoJson } from '../../formats/proto-json-printer.js';
+import { decodeMessage } from '../../formats/protobuf.js';
+import { SignatureDef } from '../../gen/messages.js';
 import type { Outputs } from '../../tensor/predict-request.js';
 import type { ReusedBuffer } from '../http.js';
-import { tensorProtoJson } from './tensor-proto-json.js';
 
 const STATE_NAMES = new Map<ManagerState, string>(Object.entries(ManagerState).map(([name, state]) => [state, name]));
 
@@ -23,13 +24,13 @@ export function encodeError(message: string): string {
 
 /** GetModelStatusResponse as protobuf's JSON: original field names, defaults printed, int64 as strings, one blank of indent. */
 export function encodeModelStatus(states: readonly ServableState[]): string {
-  return `${protoJson({ model_version_status: states.map(versionStatus) })}\n`;
+  return `${indented({ model_version_status: states.map(versionStatus) })}\n`;
 }
 
 /** Ours: `{"models": [{"name", "model_version_status"}]}`, each as its status is printed. */
 export function encodeModelList(models: readonly ModelStates[]): string {
   const list = models.map(({ name, states }) => ({ name, model_version_status: states.map(versionStatus) }));
-  return `${protoJson({ models: list })}\n`;
+  return `${indented({ models: list })}\n`;
 }
 
 function versionStatus({ id, state, error }: ServableState): object {
@@ -42,31 +43,27 @@ function versionStatus({ id, state, error }: ServableState): object {
 
 /** The configuration in force, laid out as the other answers are. */
 export function encodeConfig(config: object): string {
-  return `${protoJson(config)}\n`;
+  return `${indented(config)}\n`;
 }
 
 /** GetModelMetadataResponse: two pieces of protobuf JSON in a frame without indent, which is how TF Serving prints it. */
 export function encodeModelMetadata({ id, signatures }: ModelMetadata): string {
-  const modelSpec = protoJson({ name: id.name, signature_name: '', version: String(id.version) });
-  const signatureDefs = Object.fromEntries(signatures.map((signature) => [signature.name, signatureDef(signature)]));
-  const signatureDefMap = protoJson({ signature_def: signatureDefs });
+  const modelSpec = indented({ name: id.name, signature_name: '', version: String(id.version) });
+  const signatureDefs = Object.fromEntries(
+    signatures.map(({ name, signatureDef }) => [
+      name,
+      protoJson(SignatureDef, decodeMessage(SignatureDef, signatureDef)),
+    ]),
+  );
+  const signatureDefMap = indented({ signature_def: signatureDefs });
   return `{\n"model_spec":${modelSpec}\n,\n"metadata": {"signature_def": ${signatureDefMap}\n}\n}\n`;
 }
 
-function signatureDef({ inputs, outputs, methodName, defaults = new Map() }: SignatureInfo): object {
-  const printed = Object.fromEntries([...defaults].map(([alias, tensor]) => [alias, tensorProtoJson(tensor)]));
-  return { inputs: tensorInfos(inputs), outputs: tensorInfos(outputs), method_name: methodName, defaults: printed };
-}
-
-function tensorInfos(infos: readonly TensorInfo[]): object {
-  return Object.fromEntries(infos.map((info) => [info.alias, tensorInfo(info)]));
-}
-
-function tensorInfo({ dtype, shape, tensorName }: TensorInfo): object {
-  const dim = (shape ?? []).map((size) => ({ size: String(size), name: '' }));
-  return { dtype: dataTypeName(dtype), tensor_shape: { dim, unknown_rank: shape === undefined }, name: tensorName };
-}
-
-function protoJson(message: object): string {
+function indented(message: object): string {
   return JSON.stringify(message, null, 1);
+}
+
+/** What stands in the way of requests. */
+export function encodeReadiness(obstacles: readonly string[]): string {
+  return `${JSON.stringify({ status: obstacles.length === 0 ? 'ok' : 'not ready', reasons: obstacles }, null, 1)}\n`;
 }

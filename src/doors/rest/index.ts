@@ -9,7 +9,14 @@ import type { ExampleRequest } from '../../tensor/inference.js';
 import type { ModelSpec } from '../../tensor/predict-request.js';
 import { PRIORITY_HEADER, parsePriority } from '../../tensor/priority.js';
 import type { Door } from '../door.js';
-import { createHttpDoor, type HttpExchange, ReusedBuffer, retryAfterHeaders } from '../http.js';
+import {
+  createHttpDoor,
+  deadlineOf,
+  type HttpExchange,
+  ReusedBuffer,
+  retryAfterHeaders,
+  TIMEOUT_HEADERS,
+} from '../http.js';
 import { isPacked, parseRoute, type Route } from './decode.js';
 import { decodeExampleBody } from './decode-examples.js';
 import {
@@ -19,6 +26,7 @@ import {
   encodeModelMetadata,
   encodeModelStatus,
   encodePredictReply,
+  encodeReadiness,
 } from './encode.js';
 import { encodeClassifyReply, encodeRegressReply } from './encode-results.js';
 import { encodeModelStatistics } from './encode-statistics.js';
@@ -48,7 +56,7 @@ export interface RestOptions {
   readonly maxUnpackedBytes?: number;
   /** Default: one of its own, without a memory budget. */
   readonly unpacker?: Unpacker;
-  /** How long a run may take in milliseconds, from its body's arrival on; none if 0 or less. */
+  /** How long a request may take in milliseconds, from its body's arrival on, whatever it allows itself; none if 0 or less. */
   readonly timeoutMillis: number;
   /** Whether pages of other origins may read the answers; default false. */
   readonly cors?: boolean;
@@ -62,7 +70,7 @@ type Headers = [string, string][];
 const CORS_HEADERS: Headers = [
   ['Access-Control-Allow-Origin', '*'],
   ['Access-Control-Allow-Methods', 'POST, GET'],
-  ['Access-Control-Allow-Headers', 'Content-Type'],
+  ['Access-Control-Allow-Headers', `Content-Type, ${PRIORITY_HEADER}, ${TIMEOUT_HEADERS[0]}`],
 ];
 
 const NO_HEADERS: Headers = [];
@@ -74,7 +82,7 @@ export function createRestDoor(api: Api, options: RestOptions): Door {
     host: options.host,
     port: options.port,
     maxBodyBytes: options.maxBodyBytes,
-    keepHeaders: ['content-encoding', 'origin', PRIORITY_HEADER],
+    keepHeaders: ['content-encoding', 'origin', PRIORITY_HEADER, ...TIMEOUT_HEADERS],
     handler: (exchange, body) => routes.handle(exchange, body),
     onError: (exchange, error) => routes.fail(exchange, error),
   });
@@ -86,6 +94,7 @@ class RestRoutes {
   readonly #headers: Headers;
   readonly #maxUnpackedBytes: number;
   readonly #unpacker: Unpacker;
+  readonly #limitMillis: number;
   readonly #replyBuffer = new ReusedBuffer();
 
   constructor(api: Api, options: RestOptions) {
@@ -94,6 +103,7 @@ class RestRoutes {
     this.#headers = options.cors ? CORS_HEADERS : NO_HEADERS;
     this.#unpacker = options.unpacker ?? new Unpacker();
     this.#maxUnpackedBytes = Math.min(options.maxUnpackedBytes ?? options.maxBodyBytes, options.maxBodyBytes);
+    this.#limitMillis = options.timeoutMillis > 0 ? options.timeoutMillis : Number.POSITIVE_INFINITY;
   }
 
   handle(exchange: HttpExchange, body: Uint8Array): void | Promise<void> {
@@ -130,6 +140,10 @@ class RestRoutes {
         return this.#json(exchange, encodeConfig(this.#api.effectiveConfig()));
       case 'models':
         return this.#json(exchange, encodeModelList(this.#api.models()));
+      case 'live':
+        return this.#json(exchange, encodeReadiness([]));
+      case 'ready':
+        return this.#tellReadiness(exchange, this.#api.obstacles());
       case 'preflight':
         return this.#reply(exchange, /^https?:\/\//i.test(exchange.header('origin')) ? 200 : 400, '', '');
       case 'versionOutOfRange':
@@ -139,6 +153,10 @@ class RestRoutes {
       case 'elsewhere':
         return this.#reply(exchange, 404, 'text/html', NOT_FOUND_HTML);
     }
+  }
+
+  #tellReadiness(exchange: HttpExchange, obstacles: readonly string[]): void {
+    this.#reply(exchange, obstacles.length === 0 ? 200 : 503, JSON_TYPE, encodeReadiness(obstacles));
   }
 
   fail(exchange: HttpExchange, thrown: unknown): void {
@@ -157,10 +175,10 @@ class RestRoutes {
 
   /** What has not been taken of the body when it returns is lost. */
   #unpackAndRun(exchange: HttpExchange, verb: Verb, modelSpec: ModelSpec, body: Uint8Array): Promise<void> {
-    const { timeoutMillis } = this.#options;
-    const deadlineMillis = timeoutMillis > 0 ? Date.now() + timeoutMillis : Number.POSITIVE_INFINITY;
+    let deadlineMillis: number;
     let packed: boolean;
     try {
+      deadlineMillis = deadlineOf(exchange, this.#limitMillis);
       packed = isPacked(exchange.header('content-encoding'));
     } catch (error) {
       throw countRefused(SOURCES[verb], modelSpec.name, error);
