@@ -120,4 +120,76 @@ const listOf: Maker = (s) => {
   );
 };
 
-export const LIST_MAKERS: readonly Maker[] = [unique, bincount, loop, loop, branch, branch, listOf, listOf];
+/** A loop over the elements of lists, rows or not, as map_fn makes it, or nearly so. */
+const overElements: Maker = (s) => {
+  const x = s.takeOf('float', 2, 3);
+  const inner = x?.dims.slice(1) ?? [];
+  if (x === undefined || inner.includes(undefined)) return undefined;
+  const { graph, choices } = s;
+  const shape = inner.map((dim) => dim as number);
+  const int = { T: { type: 'int32' } } as const;
+  const [element, attrs] = [
+    { element_dtype: { type: 'float' } } as const,
+    { element_dtype: { type: 'float' }, shape_type: { type: 'int32' } } as const,
+  ];
+  const count = graph.slice(graph.shape(x), [0], [1], { shrink_axis_mask: 1 });
+  const reserve = (to: NodeList, n: Node) =>
+    to.op('TensorListReserve', [to.constant('int32', [shape.length], shape), n], attrs, 'variant');
+  const from = graph.op('TensorListFromTensor', [x, graph.ints(...shape)], attrs, 'variant');
+  const plan = {
+    read: choices.below(7),
+    put: choices.below(7),
+    to: choices.below(7),
+    carry: choices.below(5),
+    kind: choices.pick(KINDS),
+    all: choices.below(7),
+  };
+  const types = ['int32', 'int32', 'variant', 'variant', 'variant', 'float'] as const;
+  const cond = graph.graph.function(types, (body, [i, n]) => [body.op('Less', [i as Node, n as Node], int, 'bool')]);
+  const body = graph.graph.function(types, (list, [i, n, rows, a, b, last]) => {
+    const one = list.constant('int32', [], [1]);
+    const other = list.op('Sub', [list.op('Sub', [n as Node, one], int), i as Node], int);
+    const zero = list.constant('int32', [], [0]);
+    const place = (choice: number) => (choice === 6 ? other : choice === 5 ? zero : (i as Node));
+    const read = list.op(
+      'TensorListGetItem',
+      [rows as Node, place(plan.read), list.constant('int32', [shape.length], shape)],
+      element,
+      'float',
+    );
+    const made = step(list, plan.kind, read, last as Node, shape.length);
+    const target = plan.to === 6 ? reserve(list, n as Node) : plan.to === 5 ? (b as Node) : (a as Node);
+    const filled = list.op('TensorListSetItem', [target, place(plan.put), made], element, 'variant');
+    const same = (node: Node | undefined) => list.op('Identity', [node as Node], { T: { type: (node as Node).dtype } });
+    const beside = plan.to === 5 && plan.carry === 1 ? same(a) : same(b);
+    return [
+      list.op('AddV2', [i as Node, one], int),
+      same(n),
+      same(rows),
+      filled,
+      beside,
+      plan.carry === 0 ? made : same(last),
+    ];
+  });
+  const start = graph.int(plan.all === 6 ? 1 : 0);
+  const limit = plan.all === 5 ? graph.int(1) : count;
+  const last = graph.weights(shape);
+  const inputs = [start, limit, from, reserve(graph.graph, count), reserve(graph.graph, count), last];
+  const outputs = graph.ops('StatelessWhile', inputs, { T: { types }, cond, body }, types);
+  if (choices.oneIn(6)) return s.add(outputs[5] as Node, shape);
+  return s.op('TensorListStack', [outputs[3] as Node, graph.ints(...shape)], x.dims, element, 'float');
+};
+
+export const LIST_MAKERS: readonly Maker[] = [
+  unique,
+  bincount,
+  loop,
+  loop,
+  branch,
+  branch,
+  listOf,
+  listOf,
+  overElements,
+  overElements,
+  overElements,
+];
