@@ -224,7 +224,8 @@ std::shared_ptr<LaneAccess> DeviceQueue::OpenLane(const std::string& model, cons
   std::erase_if(lanes_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(pools_, [](const auto& entry) { return entry.second.expired(); });
   auto lane = lanes_[model].lock();
-  if (!lane) lanes_[model] = lane = std::make_shared<Lane>(model);
+  // What is loaded in place of a servable whose runs hold workers must not wait for these: it has a lane of its own.
+  if (!lane || lane->held > 0) lanes_[model] = lane = std::make_shared<Lane>(model);
   lane->limits = limits;
   if (!pool_name.empty()) {
     policy.pool = pools_[pool_name].lock();

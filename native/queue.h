@@ -67,7 +67,8 @@ struct Seat {
 // being taken, by its deadline passing, by being cancelled or by Close(): each way ends in its completion port.
 class DeviceQueue : public std::enable_shared_from_this<DeviceQueue> {
  public:
-  // A way into the lane of that model, which all its servables share; the limits are then the lane's. `pool_name` and
+  // A way into the lane of that model, which all its servables share but those that came while runs of others held
+  // workers; the limits are then the lane's. `pool_name` and
   // `pool_threads` make the policy's pool; no name: none.
   std::shared_ptr<LaneAccess> OpenLane(const std::string& model, const LaneLimits& limits, BatchPolicy policy,
                                        const std::string& pool_name, size_t pool_threads);

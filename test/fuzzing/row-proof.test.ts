@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { decodeMessage } from '../../src/formats/protobuf.js';
 import { binding } from '../../src/native/binding.js';
 import type { WorkerPool } from '../../src/workers/pool.js';
+import { checkProperty, fuzzRuns } from '../support/check-property.js';
 import { SavedModelBytes } from '../support/graph-messages.js';
 import { withPool } from '../support/in-process-model.js';
 import { modelPath, withTempDir } from '../support/models.js';
@@ -15,10 +16,9 @@ import { DEPENDENT_MODELS, INDEPENDENT_MODELS } from '../support/row-models.js';
 import { randomCase } from './row-graphs/random-graph.js';
 
 const GRAPHS_OF_A_RUN = 40;
-const FUZZ_RUNS = process.env.FUZZ_RUNS;
 /** Of up to GRAPHS_OF_A_RUN graphs each, which takes a fifth of a second. */
-const RUNS = Math.ceil(Number(FUZZ_RUNS ?? 5000) / 500);
-const SEED = Number(process.env.FUZZ_SEED ?? (FUZZ_RUNS === undefined ? 12 : Date.now() % 2 ** 31));
+const RUNS = Math.ceil(fuzzRuns(5000) / 500);
+const SEED = 12;
 /** More numbers than a graph makes use of. */
 const NUMBERS = 90;
 const LIMIT = { timeout: 1_800_000 };
@@ -39,8 +39,8 @@ test('rows that are proven independent are', LIMIT, (t) =>
         const wrong = held.find(({ difference }) => difference !== undefined);
         assert.equal(wrong, undefined, `the graph of ${wrong?.name} is proven: ${wrong?.difference}`);
       });
-      await fc.assert(property, { numRuns: RUNS, seed: SEED });
-      t.diagnostic(`FUZZ_SEED=${SEED}: ${proven} of ${graphs} graphs are proven`);
+      await checkProperty(t, property, { numRuns: RUNS, seed: SEED });
+      t.diagnostic(`${proven} of ${graphs} graphs are proven`);
       assert.ok(proven > graphs / 4, `only ${proven} of ${graphs} graphs are proven`);
       // A value that no output is made of may not fit where rows are together. A server then runs each request alone.
       assert.ok(refused <= proven / 100, `${refused} of ${proven} proven graphs fail where rows are together`);
@@ -74,7 +74,7 @@ const change = fc.tuple(
   fc.nat(511),
 );
 
-test('the proof comes to an end soon, whatever the bytes are', LIMIT, () => {
+test('the proof comes to an end soon, whatever the bytes are', LIMIT, async (t) => {
   const property = fc.property(
     fc.constantFrom(...metaGraphs),
     fc.array(change, { maxLength: 20 }),
@@ -91,5 +91,5 @@ test('the proof comes to an end soon, whatever the bytes are', LIMIT, () => {
       assert.ok(user + system < 5e6, `${user + system} µs`);
     },
   );
-  fc.assert(property, { numRuns: Math.ceil(Number(FUZZ_RUNS ?? 1000)), seed: SEED });
+  await checkProperty(t, property, { numRuns: fuzzRuns(1000), seed: SEED });
 });

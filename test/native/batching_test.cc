@@ -794,6 +794,9 @@ void TestHeldWorkers() {
   IS("the worker in its place is not for the model that holds the other one", three.TakeIds(), Ids{});
   const uint32_t theirs = other.Submit(other.X(1));
   IS("but for others", three.TakeIds(), Ids{theirs});
+  Model successor(Alone(), {}, "blocking", blocking.queue);
+  const uint32_t fresh = successor.Submit(successor.X(1));
+  IS("and for what is loaded in its place", three.TakeIds(), Ids{fresh});
   CHECK("no worker is too many while one is held", !queue.HasTooMany(), "one is");
   one.NoteRun(kSecond);
   EQUALS("which it is no more once its run has ended", queue.stats().held, 0u);
