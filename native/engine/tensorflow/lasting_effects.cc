@@ -34,7 +34,7 @@ struct Node {
   NodeTraits traits;
 };
 
-// Of a field with a number: any byte behind the tag, which takes one, has a bit of it.
+// Whether a numeric field is set: any byte after its one-byte tag has a bit set.
 bool IsNotZero(std::string_view varint_field) {
   return std::any_of(varint_field.begin() + 1, varint_field.end(), [](char byte) { return (byte & 0x7f) != 0; });
 }
@@ -98,7 +98,7 @@ class Effects {
     }
   }
 
-  // Of what a run computes: all that the outputs need, up to what is fed.
+  // Walks what a run computes: all that the outputs need, up to what is fed.
   std::optional<LastingEffect> Find(const std::vector<std::string_view>& inputs,
                                     const std::vector<std::string_view>& outputs) {
     std::unordered_set<std::string> fed;
@@ -156,7 +156,7 @@ class Effects {
     return *function;
   }
 
-  // No recursion: functions may be nested as deep as whoever made the file likes.
+  // Not recursive: a file may nest functions to any depth.
   std::optional<LastingEffect> FindInFunctions(std::vector<std::string_view> called) {
     std::unordered_set<std::string_view> seen;
     while (!called.empty()) {

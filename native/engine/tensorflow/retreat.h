@@ -57,7 +57,7 @@ class Retreat {
  private:
   friend class LeanHold;
   void Load(const std::shared_ptr<Session>& lean);
-  // Does not wait: a run may never end. Whoever holds it then calls this again.
+  // Does not wait: a run may never end. The last holder calls this again.
   void CloseIfIdle(std::shared_ptr<Session> lean);
   std::shared_ptr<Session> LoadGeneral(Status* status) const;
 

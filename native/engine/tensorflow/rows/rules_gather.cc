@@ -185,7 +185,7 @@ Values Where(OpCall& call) {
   return {RoleOf(Role::kIndices, items, {Size::Extent(items.space), Size::Const(x.rank())})};
 }
 
-// The distinct values, in an order that depends on all rows; as good as a table of them for whoever takes each place's
+// The distinct values, in an order that depends on all rows; as good as a table of them where each place takes its
 // own.
 Values Unique(OpCall& call) {
   const Value& x = call.in(0);
