@@ -194,8 +194,10 @@ async function stop(server: Server, limitMillis: number, exitNow: ExitNow): Prom
     exitNow(0);
   }
   // All is answered: what still runs, runs for clients that have gone.
-  if (!(await within(STOP_LIMIT_MILLIS, server.stop()))) exitNow(0);
+  const isDone = await within(STOP_LIMIT_MILLIS, server.stop());
+  if (!isDone) log.warn('A run that nobody waits for has not ended, and is abandoned.');
   log.info('stopped');
+  if (!isDone) exitNow(0);
   process.exit(0);
 }
 
