@@ -13,6 +13,7 @@ import { runNode } from '../support/child-program.js';
 import { createGrpcClient, type DoorError, type PredictCall, withDoorClients } from '../support/door-clients.js';
 import { type ConfiguredModel, configText, modelServerConfig } from '../support/model-config.js';
 import { modelPath, withTempDir } from '../support/models.js';
+import { withConfigFile } from '../support/with-config-file.js';
 import { type TestServer, withServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 120_000 };
@@ -29,18 +30,6 @@ const RELOAD = '/tensorflow.serving.ModelService/HandleReloadConfigRequest';
 const HALF: ConfiguredModel = { name: 'half', basePath: modelPath('half_plus_two') };
 const STRINGS: ConfiguredModel = { name: 'strings', basePath: modelPath('strings') };
 const CALL: PredictCall = { ...halfPlusTwoCall([4]).call, model: 'half' };
-
-async function withConfigFile(
-  models: readonly ConfiguredModel[],
-  flags: readonly string[],
-  fn: (server: TestServer, path: string) => Promise<void>,
-): Promise<void> {
-  await withTempDir(async (folder) => {
-    const path = join(folder, 'models.config');
-    await writeFile(path, configText(...models));
-    await withServer([`--model_config_file=${path}`, ...flags], (server) => fn(server, path));
-  });
-}
 
 async function getJson(server: TestServer, path: string): Promise<{ status: number; body: never }> {
   const reply = await fetch(`http://127.0.0.1:${server.ports.rest}${path}`);

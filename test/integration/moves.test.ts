@@ -11,7 +11,8 @@ import { halfPlusTwoCall } from '../support/bundled-calls.js';
 import { createGrpcClient, type DoorClient, DoorError, withDoorClients } from '../support/door-clients.js';
 import { type ConfiguredModel, configText, modelServerConfig } from '../support/model-config.js';
 import { modelPath, withTempDir } from '../support/models.js';
-import { type TestServer, withServer } from '../support/with-server.js';
+import { withConfigFile } from '../support/with-config-file.js';
+import type { TestServer } from '../support/with-server.js';
 
 const LIMIT = { timeout: 180_000 };
 const X = 8;
@@ -24,18 +25,6 @@ async function makeModel(folder: string, name: string, versions: Readonly<Record
   for (const [version, kind] of Object.entries(versions))
     await cp(join(modelPath(kind), '1'), join(folder, name, version), { recursive: true });
   return join(folder, name);
-}
-
-async function withModels(
-  models: readonly ConfiguredModel[],
-  flags: readonly string[],
-  fn: (server: TestServer, path: string) => Promise<void>,
-): Promise<void> {
-  await withTempDir(async (folder) => {
-    const path = join(folder, 'models.config');
-    await writeFile(path, configText(...models));
-    await withServer([`--model_config_file=${path}`, ...flags], (server) => fn(server, path));
-  });
 }
 
 async function reload(server: TestServer, ...models: readonly ConfiguredModel[]): Promise<void> {
@@ -178,7 +167,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
         ],
       });
       const steps = [at(a, 'half_plus_two'), at(b, 'refused'), at(a, 'half_plus_two'), at(b, 'refused')];
-      await withModels(at(a, 'half_plus_two').models, [], (server) =>
+      await withConfigFile(at(a, 'half_plus_two').models, [], (server) =>
         follow(server, steps, ({ models }) => reload(server, ...models)),
       );
     }));
@@ -205,7 +194,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
           [N, 'half_plus_two'],
         ],
       };
-      await withModels(straight.models, [], (server) =>
+      await withConfigFile(straight.models, [], (server) =>
         follow(server, [straight, crossed, straight, crossed], ({ models }) => reload(server, ...models)),
       );
     }));
@@ -240,7 +229,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
           [CANARY, 'refused'],
         ],
       };
-      await withModels(old.models, [], async (server) => {
+      await withConfigFile(old.models, [], async (server) => {
         await follow(server, [old, crossed, other], ({ models }) => reload(server, ...models));
         // One that the new place does not have is refused before anything changes.
         await assert.rejects(reload(server, { name: 'm', basePath: a, labels: { stable: 7 } }), {
@@ -252,7 +241,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
   it('keeps the old name of a folder until the new one is served', () =>
     withTempDir(async (folder) => {
       const a = await makeModel(folder, 'a', { 1: 'half_plus_two' });
-      await withModels([{ name: 'm', basePath: a }], [], (server) =>
+      await withConfigFile([{ name: 'm', basePath: a }], [], (server) =>
         withDoorClients(server, async ({ grpc, rest }) => {
           let hasReturned = false;
           const traffic = async (client: DoorClient) => {
@@ -291,7 +280,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
       });
       const steps = [at(a, 'half_plus_two'), at(b, 'refused'), at(a, 'half_plus_two')];
       const flags = ['--model_config_file_poll_wait_seconds=1'];
-      await withModels(steps[0]?.models ?? [], flags, (server, path) =>
+      await withConfigFile(steps[0]?.models ?? [], flags, (server, path) =>
         follow(server, steps, async ({ models }) => {
           const mark = server.logs().length;
           await writeFile(path, configText(...models));
@@ -317,7 +306,7 @@ describe('A configuration that moves a model under load', LIMIT, () => {
         ],
       });
       const steps = [at('half_plus_two', '5'), at('refused', '6'), at('half_plus_two', '5')];
-      await withModels([{ name: 'm', basePath: join(folder, 'current') }], [], async (server) => {
+      await withConfigFile([{ name: 'm', basePath: join(folder, 'current') }], [], async (server) => {
         await follow(server, steps, async ({ models }) => {
           const place = join(folder, 'releases', models[0]?.name ?? '', '1');
           const mark = server.logs().length;
@@ -362,7 +351,7 @@ describe('A place that cannot be loaded', LIMIT, () => {
       await writeFile(join(broken, '1', 'saved_model.pb'), 'no model');
       await mkdir(join(folder, 'empty'));
       const m = (basePath: string): ConfiguredModel => ({ name: 'm', basePath });
-      await withModels([m(a)], ['--max_num_load_retries=0'], async (server) => {
+      await withConfigFile([m(a)], ['--max_num_load_retries=0'], async (server) => {
         await stays(server, m(join(folder, 'none')), /base folder of model m, .*none, cannot be read \(ENOENT\)/);
         await stays(server, m(join(folder, 'empty')), /No version of model m was found in .*empty/);
         await stays(server, m(broken), /\{name: m version: 1\} due to error: .*broken\/1/);
@@ -387,7 +376,7 @@ describe('A place that cannot be loaded', LIMIT, () => {
     withTempDir(async (folder) => {
       const a = await makeModel(folder, 'a', { 1: 'half_plus_two' });
       const b = join(folder, 'b');
-      await withModels([{ name: 'm', basePath: a }], ['--max_num_load_retries=0'], async (server) => {
+      await withConfigFile([{ name: 'm', basePath: a }], ['--max_num_load_retries=0'], async (server) => {
         await assert.rejects(reload(server, { name: 'm', basePath: b }), { status: Code.UNKNOWN });
         await makeModel(folder, 'b', { 1: 'refused' });
         await withDoorClients(server, async ({ rest }) =>
@@ -403,7 +392,7 @@ describe('A place that cannot be loaded', LIMIT, () => {
       const b = await makeModel(folder, 'b', { 1: 'refused', 2: 'refused' });
       await writeFile(join(b, '1', 'saved_model.pb'), 'no model');
       const versions = [1, 2, 3];
-      await withModels([{ name: 'm', basePath: a, versions }], ['--max_num_load_retries=0'], (server) =>
+      await withConfigFile([{ name: 'm', basePath: a, versions }], ['--max_num_load_retries=0'], (server) =>
         withDoorClients(server, async ({ grpc }) => {
           await assert.rejects(reload(server, { name: 'm', basePath: b, versions }), { status: Code.UNKNOWN });
           assert.equal(await answerTo(grpc, { model: 'm', version: 1n }), ANSWERS.half_plus_two);
@@ -423,7 +412,7 @@ describe('The resource-preserving policy', LIMIT, () => {
       const a = await makeModel(folder, 'a', { 1: 'half_plus_two' });
       const b = await makeModel(folder, 'b', { 1: 'refused' });
       const flags = ['--aspired_version_policy=resource_preserving'];
-      await withModels([{ name: 'm', basePath: a }], flags, async (server) => {
+      await withConfigFile([{ name: 'm', basePath: a }], flags, async (server) => {
         await reload(server, { name: 'm', basePath: b });
         await withDoorClients(server, async ({ rest }) =>
           assert.equal(await answerTo(rest, { model: 'm' }), ANSWERS.refused),
@@ -438,7 +427,7 @@ describe('The metrics of a model that moves', LIMIT, () => {
     withTempDir(async (folder) => {
       const a = await makeModel(folder, 'a', { 1: 'half_plus_two' });
       const b = await makeModel(folder, 'b', { 1: 'refused' });
-      await withModels([{ name: 'm', basePath: a }], [], (server) =>
+      await withConfigFile([{ name: 'm', basePath: a }], [], (server) =>
         withDoorClients(server, async ({ rest }) => {
           await answerTo(rest, { model: 'm' });
           await reload(server, { name: 'm', basePath: b });
