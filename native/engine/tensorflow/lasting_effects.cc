@@ -34,16 +34,10 @@ struct Node {
   NodeTraits traits;
 };
 
-// Whether a numeric field is set: any byte after its one-byte tag has a bit set.
-bool IsNotZero(std::string_view varint_field) {
-  return std::any_of(varint_field.begin() + 1, varint_field.end(), [](char byte) { return (byte & 0x7f) != 0; });
-}
-
 void ReadAttribute(std::string_view name, std::string_view value, Node* node) {
   for (WireWalk field(value); field.Next();) {
     if (field.number() == kFunc) node->functions.push_back(FindField(field.bytes(), kFuncName));
-    if (field.number() == kInt && (name == "seed" || name == "seed2"))
-      node->traits.has_seed |= IsNotZero(field.whole());
+    if (field.number() == kInt && (name == "seed" || name == "seed2")) node->traits.has_seed |= field.value() != 0;
     if (field.number() == kString && name == "output_stream")
       node->traits.prints_to_file = field.bytes().starts_with("file:");
     if (field.number() != kList) continue;

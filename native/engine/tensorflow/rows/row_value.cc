@@ -101,6 +101,11 @@ Value IntsOf(std::vector<Size> dims, std::vector<Size> ints, int32_t cause) {
   return value;
 }
 
+Value SameShape(const Value& x) {
+  if (x.IsRows()) return RowsOf(x.axis, x.rows, x.dims);
+  return x.has_rank ? UniformOf(x.dims) : UniformValue();
+}
+
 Value RoleOf(Role role, const Items& items, std::vector<Size> dims) {
   Value value = UniformOf(std::move(dims));
   value.kind = Kind::kRole;

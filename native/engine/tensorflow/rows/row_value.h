@@ -95,6 +95,8 @@ Value UniformOf(std::vector<Size> dims);
 Value RowsOf(int32_t axis, const RowAxis& rows, std::vector<Size> dims);
 // What depends on an item; a dimension may, too, unless it is known to be some uniform integer.
 Value ItemOf(SpaceId space, const Value& like);
+// Rows or uniform as `x` is, with its shape and unknown content.
+Value SameShape(const Value& x);
 // Integers with that shape; uniform if all of them are.
 Value IntsOf(std::vector<Size> dims, std::vector<Size> ints, int32_t cause = -1);
 Value RoleOf(Role role, const Items& items, std::vector<Size> dims);

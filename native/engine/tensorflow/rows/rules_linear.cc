@@ -9,11 +9,6 @@ namespace {
 constexpr char kContracts[] = "sums over the batch axis";
 constexpr char kPairs[] = "combines each row with other rows";
 
-Value SameShape(const Value& x) {
-  if (x.IsRows()) return RowsOf(x.axis, x.rows, x.dims);
-  return x.has_rank ? UniformOf(x.dims) : UniformValue();
-}
-
 // ---- Products of matrices
 
 // The last two dimensions of an operand: what stays, and what is summed over.

@@ -8,11 +8,6 @@ namespace {
 
 constexpr char kAcross[] = "works along the batch axis";
 
-Value SameShape(const Value& x) {
-  if (x.IsRows()) return RowsOf(x.axis, x.rows, x.dims);
-  return x.has_rank ? UniformOf(x.dims) : UniformValue();
-}
-
 // Without those axes, or with 1 in their place.
 Value Reduced(OpCall& call, const Value& x, std::span<const int32_t> axes, bool keeps) {
   Value value = SameShape(x);
